@@ -1,0 +1,52 @@
+# `make help` lists what you can do. Everything sets itself up on a fresh machine.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all check format bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.developing ## make the environment for work on Catenary itself
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Catenary needs Python 3.11 or newer: make PYTHON=python3.11 …") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e '.[all,examples]'
+	@touch $@
+
+$(VENV)/.developing: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+demo: $(VENV)/.installed ## raw text → signed classifier → an answer traced to its documents (about 5 minutes)
+	@PATH="$(abspath $(BIN)):$$PATH" bash examples/reviews/demo.sh
+
+test: setup check ## checks and quick tests
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow' -q
+
+test-all: setup check ## checks and all tests
+	$(BIN)/python -m pytest -n $(WORKERS) -q
+
+check: setup ## format, lint, types, architecture
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+	PYTHONPATH=src $(BIN)/lint-imports --no-cache
+
+format: setup ## format and mend what can be mended
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
+
+bench: setup ## speed, ours and the peers' side by side
+	$(BIN)/python -m benchmarks
+
+clean: ## remove the environment and what the examples made
+	rm -rf $(VENV) examples/*/.catenary examples/*/catenary.lock

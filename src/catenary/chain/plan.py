@@ -1,0 +1,133 @@
+"""What would run and what is reused: every artifact's id follows from recipes alone, before anything runs.
+
+    id = digest(stage, version, canonical settings, input ids)
+
+so two chains that would make the same thing share it, and one changed setting moves the ids of just those links
+that stand on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from catenary.chain.file_digests import FileDigests
+from catenary.chain.spec import Chain, Link
+from catenary.chain.stage import Estimate
+from catenary.messages import say
+from catenary.store import Store, recipe_id
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A link with its recipe resolved. `reason` (a text) says why it would run; empty where it is reused."""
+
+    link: Link
+    id: str
+    settings: Mapping[str, Any]  # canonical, with the facts of outside files under "content"
+    inputs: Mapping[str, str]  # role → artifact id
+    reused: bool
+    reason: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A chain's links in order, each with its artifact id."""
+
+    chain: Chain
+    steps: tuple[Planned, ...]
+
+    def __getitem__(self, link: str) -> Planned:
+        """The step of the link of this full or unique short name."""
+        name = self.chain.link(link).full_name
+        return next(step for step in self.steps if step.link.full_name == name)
+
+    @property
+    def to_run(self) -> tuple[Planned, ...]:
+        return tuple(step for step in self.steps if not step.reused)
+
+
+def plan(chain: Chain, store: Store) -> Plan:
+    """Resolve the recipes of all links.
+
+    Raises InvalidInput or NotFound where a source's files are not as the chain file says.
+    """
+    digests = FileDigests(store.home.path / "cache" / "file-digests.json")
+    before = store.links(chain.project.name)
+    steps: dict[str, Planned] = {}
+    for link in chain.links:
+        settings = link.stage.recipe_of(link.settings)
+        if link.stage.content:
+            settings["content"] = link.stage.content(link.name, link.settings, chain.folder, digests.sha256)
+        inputs = {role: steps[target].id for role, target in sorted(link.inputs.items())}
+        id = recipe_id(link.stage.name, link.stage.version, settings, inputs)
+        reused = store.has(id)
+        earlier = before.get(link.full_name)
+        steps[link.full_name] = Planned(
+            link=link,
+            id=id,
+            settings=settings,
+            inputs=inputs,
+            reused=reused,
+            reason=""
+            if reused
+            else _reason(store, earlier.artifact_id if earlier else None, settings, inputs, steps, link),
+            estimate=_estimate(
+                store, link, id, reused, settings, [steps[name].estimate for name in link.inputs.values()]
+            ),
+        )
+    digests.save()
+    return Plan(chain, tuple(steps.values()))
+
+
+def _estimate(
+    store: Store, link: Link, id: str, reused: bool, settings: Mapping[str, Any], inputs: Sequence[Estimate]
+) -> Estimate:
+    if reused:
+        return Estimate(0.0, 0, store.get(id).manifest.size)
+    if "content" in settings:
+        input_bytes = [int(file["bytes"]) for file in settings["content"].get("files", [])]
+    else:
+        input_bytes = [estimate.disk_bytes for estimate in inputs]
+    return link.stage.estimate(link.settings, input_bytes)
+
+
+def _reason(
+    store: Store,
+    earlier: str | None,
+    settings: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    steps: Mapping[str, Planned],
+    link: Link,
+) -> str:
+    if earlier is None or not store.has(earlier):
+        return say("new")
+    manifest = store.get(earlier).manifest
+    moved = sorted(
+        target for role, target in link.inputs.items() if manifest.inputs.get(role) != inputs[role]
+    )
+    changed = [
+        f"{key} {_short(old)} → {_short(new)}" for key, old, new in _differences(manifest.settings, settings)
+    ]
+    if changed:
+        return say("changed: {changes}", changes="; ".join(changed[:3]))
+    if moved:
+        return say("stands on {links}, which runs again", links=", ".join(moved))
+    return say("the stage has a new version")
+
+
+def _differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return [
+            found
+            for key in sorted({*old, *new})
+            for found in _differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)
+        ]
+    return [] if old == new else [(path, old, new)]
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else text[:39] + "…"

@@ -1,0 +1,214 @@
+"""`catenary run`: makes the plan true, link by link.
+
+A link that ends is committed in one step; one that is interrupted or killed keeps its checkpoints in `work/` and
+goes on from them the next time. Nothing else in the program commits artifacts.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from catenary.chain.lock import write_lock
+from catenary.chain.plan import Plan, Planned
+from catenary.chain.spec import Chain
+from catenary.chain.stage import Work
+from catenary.errors import CatenaryError, Interrupted
+from catenary.progress import Progress
+from catenary.store import Artifact, GateResult, Metric, Store
+
+METRIC_SECONDS = 5.0  # a killed run loses at most this much of its curves
+
+
+class Watcher(Protocol):
+    """Who looks on while a chain runs."""
+
+    def reused(self, step: Planned, artifact: Artifact) -> None: ...
+
+    def started(self, step: Planned) -> Progress:
+        """A link starts; its progress goes to what is returned."""
+
+    def ended(self, step: Planned, artifact: Artifact, seconds: float) -> None: ...
+
+    def failed(self, step: Planned, error: BaseException) -> None: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one link: its artifact and, where it ran, how long that took."""
+
+    step: Planned
+    artifact: Artifact
+    seconds: float
+    reused: bool
+
+
+def run(plan: Plan, store: Store, watcher: Watcher, only: Collection[str] | None = None) -> list[Outcome]:
+    """Run what the plan says is not there yet; `only` (short or full names) and what they stand on, where given.
+
+    Raises what the failing stage raised; Interrupted on Ctrl-C or SIGTERM. Links done before stay committed.
+    """
+    chain = plan.chain
+    wanted = chain.needed_for(only) if only else chain.links
+    write_lock(plan)
+    outcomes: dict[str, Outcome] = {}
+    with _stoppable():
+        for step in plan.steps:
+            if step.link in wanted:
+                make = _reuse if store.has(step.id) else _make
+                outcomes[step.link.full_name] = make(step, plan, store, watcher)
+    for name, endpoint in chain.serve.endpoints.items():
+        made = outcomes.get(f"releases.{endpoint.release}")
+        if made:
+            store.point(chain.project.name, f"endpoints.{name}", made.artifact.id)
+    _forget_links(chain, store)
+    return list(outcomes.values())
+
+
+def _forget_links(chain: Chain, store: Store) -> None:
+    """Links that the chain file no longer has point to nothing any more, so that `gc` may free what they held."""
+    names = {link.full_name for link in chain.links} | {f"endpoints.{name}" for name in chain.serve.endpoints}
+    for gone in store.links(chain.project.name).keys() - names:
+        store.unpoint(chain.project.name, gone)
+
+
+def _reuse(step: Planned, plan: Plan, store: Store, watcher: Watcher) -> Outcome:
+    artifact = store.get(step.id)
+    _finish(step, plan, store, artifact)
+    watcher.reused(step, artifact)
+    return Outcome(step, artifact, 0.0, reused=True)
+
+
+def _finish(step: Planned, plan: Plan, store: Store, artifact: Artifact) -> None:
+    """What the catalog is told beside the commit; told again where a kill came between."""
+    gates = artifact.manifest.report.get("gates", ())
+    if gates and not store.gates(artifact.id):
+        store.add_gate_results(
+            artifact.id, [GateResult(gate["sentence"], gate["outcome"], gate["evidence"]) for gate in gates]
+        )
+    chain, link = plan.chain.project.name, step.link.full_name
+    pointed = store.links(chain).get(link)
+    if pointed is None or pointed.artifact_id != step.id:
+        store.point(chain, link, step.id)
+
+
+def _make(step: Planned, plan: Plan, store: Store, watcher: Watcher) -> Outcome:
+    link = step.link
+    started = time.monotonic()
+    with store.workspace(step.id, wait=True) as workspace:
+        if store.has(step.id):  # another process made it while we waited
+            return _reuse(step, plan, store, watcher)
+        run_id = store.start_run(
+            chain=plan.chain.project.name, link=link.full_name, stage=link.stage.name, artifact_id=step.id
+        )
+        progress = _Recorded(watcher.started(step), store, run_id)
+        try:
+            report = link.stage.run(
+                Work(
+                    link=link.full_name,
+                    settings=link.settings,
+                    inputs={role: store.get(id) for role, id in step.inputs.items()},
+                    names=link.inputs,
+                    content=step.settings.get("content", {}),
+                    base=plan.chain.folder,
+                    out=workspace.out,
+                    state=workspace.state,
+                    progress=progress,
+                    ancestors=lambda id: [store.get(row.id) for row in store.ancestors(id)],
+                )
+            )
+            artifact = store.commit(
+                workspace,
+                id=step.id,
+                kind=link.stage.kind,
+                stage=link.stage.name,
+                version=link.stage.version,
+                settings=step.settings,
+                inputs=step.inputs,
+                report=report,
+            )
+        except BaseException as error:
+            stopped = isinstance(error, KeyboardInterrupt | Interrupted)
+            seconds = time.monotonic() - started
+            progress.write()
+            store.end_run(
+                run_id, "interrupted" if stopped else "failed", seconds=seconds, error=str(error) or None
+            )
+            watcher.failed(step, error)
+            if isinstance(error, KeyboardInterrupt):
+                raise _interrupted(link.full_name) from error
+            raise
+        seconds = time.monotonic() - started
+        progress.write()
+        store.end_run(run_id, "done", seconds=seconds, peak_memory_bytes=peak_memory_bytes())
+    _finish(step, plan, store, artifact)
+    watcher.ended(step, artifact, seconds)
+    return Outcome(step, artifact, seconds, reused=False)
+
+
+def _interrupted(link: str) -> CatenaryError:
+    return Interrupted(
+        "Stopped in {link}. What was done is kept; running again goes on from here.",
+        link=link,
+        next="catenary run",
+    )
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """While it lasts, SIGTERM stops a run the way Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def peak_memory_bytes() -> int:
+    """The most memory this process has held at once (Linux counts in KiB, macOS in bytes)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+class _Recorded:
+    """Passes progress on and keeps its metrics with the run, many at a time: each transaction waits for the disk."""
+
+    def __init__(self, shown: Progress, store: Store, run_id: int) -> None:
+        self.shown = shown
+        self.store = store
+        self.run_id = run_id
+        self.pending: list[Metric] = []
+        self.written = time.monotonic()
+
+    def begin(self, what: str, total: float | None, unit: str) -> None:
+        self.shown.begin(what, total, unit)
+
+    def advance(self, amount: float, **figures: float) -> None:
+        self.shown.advance(amount, **figures)
+
+    def metric(self, name: str, value: float, step: int | None = None) -> None:
+        self.pending.append(Metric(name, value, step, datetime.now(UTC)))
+        if time.monotonic() - self.written > METRIC_SECONDS:
+            self.write()
+        self.shown.metric(name, value, step)
+
+    def write(self) -> None:
+        """Bring what is pending into the catalog."""
+        self.store.add_metrics(self.run_id, self.pending)
+        self.pending = []
+        self.written = time.monotonic()

@@ -1,0 +1,331 @@
+"""From a chain file to a chain: its links in order, each with its stage, settings and what it stands on.
+
+Every mistake in the file is found here, before anything runs, and is told with its line, its key, the nearest
+name that would have been right, and what was expected.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from catenary.chain import file as chain_file
+from catenary.chain.file import ChainFile
+from catenary.chain.stage import Settings, Stage
+from catenary.errors import InvalidInput, NotFound
+
+SCHEMA = 1
+M = TypeVar("M", bound=BaseModel)
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
+SECTIONS = ("sources", "datasets", "tokenizers", "models", "evaluations", "releases")
+
+
+class Project(Settings):
+    """`project:` the chain's name and the languages of its text, the first being the main one."""
+
+    name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
+    languages: list[Literal["zh", "en"]] = Field(default=["zh", "en"], min_length=1)
+    description: str = ""
+
+
+class EndpointSettings(Settings):
+    """`serve.endpoints.<name>:` which release answers there."""
+
+    release: str
+
+
+class ServeSettings(Settings):
+    """`serve:` what is served, and where."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    endpoints: dict[str, EndpointSettings] = Field(default={})
+
+
+class AppSettings(Settings):
+    """`apps:` applications on the endpoints. None is known to this version."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """One named step of a chain."""
+
+    section: str
+    name: str
+    stage: Stage[Any]
+    settings: Settings
+    inputs: Mapping[str, str]  # role → the full name of the link it stands on
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.section}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What one `catenary.yaml` declares."""
+
+    path: Path
+    project: Project
+    links: tuple[Link, ...]  # in the order of the file: every link stands after those it needs
+    serve: ServeSettings
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent
+
+    def link(self, name: str) -> Link:
+        """The link of this full name (`models.base`), or of this short one where only one has it."""
+        found = [link for link in self.links if name in (link.full_name, link.name)]
+        exact = [link for link in found if link.full_name == name]
+        if len(exact or found) == 1:
+            return (exact or found)[0]
+        names = [link.full_name for link in found] or [link.full_name for link in self.links]
+        raise NotFound(
+            "Several links have this name." if found else "This chain has no link of this name.",
+            got=name,
+            expected="one of: {names}",
+            names=", ".join((found and names) or _nearest(name, names) or names),
+            next="catenary status",
+        )
+
+    def needed_for(self, names: Iterable[str]) -> tuple[Link, ...]:
+        """The links of these names and all that they stand on, in order."""
+        by_name = {link.full_name: link for link in self.links}
+        wanted: set[str] = set()
+        pending = [self.link(name).full_name for name in names]
+        while pending:
+            name = pending.pop()
+            if name not in wanted:
+                wanted.add(name)
+                pending += by_name[name].inputs.values()
+        return tuple(link for link in self.links if link.full_name in wanted)
+
+
+def load(path: Path, stages: Sequence[Stage[Any]], overrides: Sequence[str] = ()) -> Chain:
+    """Read and check a chain file.
+
+    Raises InvalidInput naming file, line, key, nearest name and what was expected.
+    """
+    return check(chain_file.read(path, overrides), stages)
+
+
+def check(file: ChainFile, stages: Sequence[Stage[Any]]) -> Chain:
+    """The chain that an already read file declares."""
+    known = ("schema", "project", "vars", *SECTIONS, "serve", "apps")
+    for key in file.raw:
+        if key not in known:
+            raise _unknown(file, (key,), known)
+    if file.raw.get("schema") != SCHEMA:
+        raise InvalidInput(
+            "This chain file's schema is not one that this version reads.",
+            where=file.where(("schema",)),
+            got=file.raw.get("schema", "no `schema:`"),
+            expected="`schema: 1` as the first line",
+        )
+    project = _validate(Project, file, ("project",), file.raw.get("project") or {})
+    links: list[Link] = []
+    for section in SECTIONS:
+        for name, raw in _entries(file, section):
+            links.append(_link(file, section, name, raw, stages, links))
+    serve = _validate(ServeSettings, file, ("serve",), file.raw.get("serve") or {})
+    releases = [link.name for link in links if link.section == "releases"]
+    for endpoint, settings in serve.endpoints.items():
+        if settings.release not in releases:
+            raise _no_such(
+                file, ("serve", "endpoints", endpoint, "release"), settings.release, releases, "releases"
+            )
+    for name in file.raw.get("apps") or {}:
+        raise InvalidInput(
+            "This version knows no applications yet.",
+            where=file.where(("apps", name)),
+            got=name,
+            expected="`apps: {}`",
+        )
+    return Chain(file.path, project, tuple(links), serve)
+
+
+def _entries(file: ChainFile, section: str) -> list[tuple[str, Any]]:
+    entries = file.raw.get(section)
+    if entries is None:
+        return []
+    if not isinstance(entries, dict):
+        raise InvalidInput("A section is a mapping of names to settings.", where=file.where((section,)))
+    for name in entries:
+        if not NAME.match(name):
+            raise InvalidInput(
+                "This cannot be the name of a link.",
+                where=file.where((section, name)),
+                got=name,
+                expected="letters, digits, _ and -, beginning with a letter",
+            )
+    return list(entries.items())
+
+
+def _link(
+    file: ChainFile, section: str, name: str, raw: Any, stages: Sequence[Stage[Any]], earlier: Sequence[Link]
+) -> Link:
+    place = (section, name)
+    if not isinstance(raw, dict):
+        raise InvalidInput("The settings of a link are a mapping.", where=file.where(place), got=repr(raw))
+    stage = next((stage for stage in stages if stage.section == section and stage.takes(raw)), None)
+    if stage is None:
+        families = sorted({stage.name for stage in stages if stage.section == section})
+        raise InvalidInput(
+            "No stage makes a link with these settings.",
+            where=file.where(place),
+            got=", ".join(raw),
+            expected="settings of one of: {names}",
+            names=", ".join(families),
+        )
+    settings = _validate(stage.settings, file, place, raw)
+    inputs = stage.inputs_of(settings)
+    known = {link.full_name: link.settings for link in earlier}
+    for role, target in inputs.items():
+        if target not in known:
+            target_section, target_name = target.split(".", 1)
+            names = [link.name for link in earlier if link.section == target_section]
+            raise _no_such(file, (*place, *role.split(".")[:1]), target_name, names, target_section)
+    if stage.check:
+        try:
+            stage.check(settings, {role: known[target] for role, target in inputs.items()})
+        except InvalidInput as refusal:
+            refusal.where = file.where((*place, *_find(raw, refusal.got)))
+            raise
+    return Link(section, name, stage, settings, inputs)
+
+
+def _no_such(
+    file: ChainFile, place: tuple[str, ...], name: str, names: Sequence[str], section: str
+) -> InvalidInput:
+    defined_later = name in (file.raw.get(section) or {})
+    return InvalidInput(
+        "`{name}` is declared further down: a link stands only on links before it."
+        if defined_later
+        else "There is no `{name}` in `{section}`.",
+        where=file.where(place),
+        name=name,
+        section=section,
+        got=name,
+        expected="one of: {names}",
+        names=", ".join(_nearest(name, names) or names) or f"`{section}:` is empty so far",
+    )
+
+
+def _nearest(name: str, names: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(name, list(names), n=3, cutoff=0.6)
+
+
+def _unknown(file: ChainFile, place: tuple[str | int, ...], known: Iterable[str]) -> InvalidInput:
+    known = list(known)
+    key = str(place[-1])
+    near = _nearest(key, known)
+    return InvalidInput(
+        "`{key}` is not known here; did you mean `{near}`?" if near else "`{key}` is not known here.",
+        where=file.where(place),
+        got=".".join(map(str, place)),
+        expected="one of: {names}",
+        key=key,
+        near=near[0] if near else "",
+        names=", ".join(known),
+        next="catenary schema",
+    )
+
+
+def _validate(model: type[M], file: ChainFile, place: tuple[str, ...], raw: Any) -> M:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as failure:
+        error = failure.errors()[0]
+    except InvalidInput as refusal:
+        refusal.where = file.where((*place, *_find(raw, refusal.got)))
+        raise
+    path = (*place, *_file_path(raw, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        raise _unknown(file, path, _keys_at(model, raw, error["loc"]))
+    if error["type"] == "missing":
+        raise InvalidInput(
+            "`{key}` is missing.",
+            where=file.where(path),
+            key=".".join(map(str, path)),
+            expected="one of: {names}",
+            names=", ".join(_keys_at(model, raw, error["loc"])),
+        )
+    reason = error.get("ctx", {}).get("error")
+    if isinstance(reason, InvalidInput):
+        reason.where = reason.where or file.where(path)
+        raise reason
+    raise InvalidInput(
+        "`{key}` cannot be this.",
+        where=file.where(path),
+        key=".".join(map(str, path)),
+        got=repr(error["input"]),
+        expected=error["msg"],
+    )
+
+
+def _find(raw: Any, wanted: object) -> tuple[str | int, ...]:
+    """The path in `raw` to the key or the value that an error names; empty where there is none."""
+    if isinstance(raw, dict):
+        for key, value in raw.items():
+            found = _find(value, wanted)
+            if found or key == wanted or value == wanted:
+                return (key, *found)
+    elif isinstance(raw, list):
+        for index, value in enumerate(raw):
+            found = _find(value, wanted)
+            if found or value == wanted:
+                return (index, *found)
+    return ()
+
+
+def _file_path(raw: Any, location: Sequence[str | int]) -> tuple[str | int, ...]:
+    """`location` without the steps that pydantic adds for the arms of a union: those that the file does not have."""
+    path: list[str | int] = []
+    value = raw
+    for index, step in enumerate(location):
+        if isinstance(value, dict):
+            if step in value:
+                value = value[step]
+                path.append(step)
+            elif index == len(location) - 1:
+                path.append(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+            path.append(step)
+    return tuple(path)
+
+
+def _keys_at(model: type[BaseModel], raw: Any, location: Sequence[str | int]) -> list[str]:
+    """The keys that `model` knows where `location` points into."""
+    current: type[BaseModel] = model
+    for step in location[:-1]:
+        for candidate in _models_in(current, step):
+            current = candidate
+            break
+    return [info.alias or name for name, info in current.model_fields.items()]
+
+
+def _models_in(model: type[BaseModel], step: str | int) -> list[type[BaseModel]]:
+    if isinstance(step, str):
+        for name, info in model.model_fields.items():
+            if step in (name, info.alias):
+                return _models_of(info.annotation)
+        return [found for found in _all_models(model) if found.__name__ == step]
+    return []
+
+
+def _models_of(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for arm in getattr(annotation, "__args__", ()) for found in _models_of(arm)]
+
+
+def _all_models(model: type[BaseModel]) -> list[type[BaseModel]]:
+    return [found for info in model.model_fields.values() for found in _models_of(info.annotation)]

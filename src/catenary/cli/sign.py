@@ -1,0 +1,48 @@
+"""`catenary sign`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from catenary.cli import render
+from catenary.cli.options import example, file_option, json_option, load_chain, open_store, print_json
+from catenary.cli.releases import made_release
+from catenary.messages import say
+from catenary.stages.standing import sign
+
+
+@click.command(
+    "sign",
+    help=say(
+        "Sign a release off in a role. The signature is over the digests of the release, its model, its data and the "
+        "gates' evidence as they are now; any change voids it."
+    ),
+    epilog=example(
+        "catenary sign sentiment --as compliance\ncatenary sign sentiment --as data_engineer --as compliance"
+    ),
+)
+@click.argument("release")
+@click.option(
+    "--as",
+    "roles",
+    multiple=True,
+    required=True,
+    metavar="ROLE",
+    help=say("The role to sign in; repeat for several."),
+)
+@file_option
+@json_option
+def command(release: str, roles: tuple[str, ...], file: Path | None, as_json: bool) -> None:
+    chain = load_chain(file)
+    with open_store(chain) as store:
+        artifact = made_release(chain, store, release)
+        for role in roles:
+            after = sign(store, artifact, role)
+            if not as_json:
+                click.echo(say("Signed {release} as {role}.", release=render.short(artifact.id), role=role))
+    if as_json:
+        print_json({"release": artifact.id, "released": after.released, "missing": after.approval.missing})
+    else:
+        click.echo(after.sentence)

@@ -1,0 +1,209 @@
+"""Collect: the files of a source into shards of raw documents, with an index of them sorted by id.
+
+Shards are cut by what they hold alone, so they are the same at every run. The state says how many shards are
+written and how far into which file they reach; a run that was killed reads on from the start of that file and skips
+what it has.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from catenary.data.merge import bucket_count, merged, write_buckets
+from catenary.data.read import read_file
+from catenary.data.shards import (
+    INDEX_FILE,
+    ParquetSink,
+    committed,
+    index_schema,
+    shard_path,
+    write_atomically,
+)
+from catenary.data.sources import Source, SourceFile, licence_of
+from catenary.digest import digest
+from catenary.errors import InvalidInput
+from catenary.progress import SILENT, Progress
+from catenary.records import document_schema
+
+VERSION = 1
+SHARD_ROWS = 65_536
+SHARD_BYTES = 16 << 20  # of text
+
+
+@dataclass(frozen=True, slots=True)
+class CollectReport:
+    """What was read: documents and those dropped at reading by reason, bytes of the files, shards written."""
+
+    documents: int
+    files: int
+    bytes: int
+    shards: int
+    dropped: dict[str, int]
+    labels: dict[str, int]
+    licence: str
+
+
+def collect(
+    source: Source,
+    files: Sequence[SourceFile],
+    name: str,
+    out: Path,
+    state: Path,
+    progress: Progress = SILENT,
+    shard_bytes: int = SHARD_BYTES,
+) -> CollectReport:
+    """Read `files` (from `resolve`) of the source called `name` into `out`: `raw-00000.parquet` …, `documents.parquet`.
+
+    `state` is a folder of its own: calling again with the same arguments goes on from there, to the same bytes.
+    Raises InvalidInput when not one document could be read.
+    """
+    plan = digest(
+        [
+            "collect",
+            VERSION,
+            name,
+            source.model_dump(mode="json"),
+            licence_of(source),
+            shard_bytes,
+            [
+                [file.name, file.label, file.bytes, file.path.stat().st_mtime_ns]
+                for file in files
+                if not file.refused
+            ],
+        ]
+    )
+    done = _open_state(state, plan)
+    out.mkdir(parents=True, exist_ok=True)
+    buckets = bucket_count(sum(file.bytes for file in files))
+    progress.begin("Collecting", sum(file.bytes for file in files), "bytes")
+    progress.advance(sum(file.bytes for file in files[: done["file"]]))
+
+    for shard in _shards(source, files, name, done["file"], done["rows"], shard_bytes, progress):
+        number = done["shards"]
+        with ParquetSink(shard_path(out, "raw", number), document_schema()) as sink:
+            sink.write(shard.table)
+        index = shard.table.append_column("split", pa.nulls(shard.table.num_rows, pa.string()))
+        write_buckets(index.select(index_schema().names), _index_part(state, number), buckets)
+        done = _counted(done, shard)
+        _save(state, plan, done)
+
+    parts = [_index_part(state, number) for number in range(done["shards"])]
+    with ParquetSink(out / INDEX_FILE, index_schema()) as sink:
+        for table in merged(parts, buckets):
+            sink.write(table)
+    dropped = dict(sorted(done["dropped"].items()))
+    if done["documents"] == sum(dropped.values()):
+        if set(dropped) == {"read:no_text_column"}:
+            raise InvalidInput(
+                "No file of the source `{source}` has a column `{column}`.",
+                expected="`text:` with the column that holds the text; `columns:` where the first line is no header",
+                source=name,
+                column=source.text,
+            )
+        raise InvalidInput(
+            "Not one document of the source `{source}` could be read.",
+            got=", ".join(f"{reason} {count}" for reason, count in dropped.items()) or "no record",
+            expected="files of the format, encoding and columns that the source states",
+            source=name,
+        )
+    return CollectReport(
+        documents=done["documents"],
+        files=len(files),
+        bytes=sum(file.bytes for file in files),
+        shards=done["shards"],
+        dropped=dropped,
+        labels=dict(sorted(done["labels"].items())),
+        licence=licence_of(source),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    table: pa.Table
+    file: int  # where the next shard begins: the place in `files` …
+    rows: int  # … and how many of that file's documents come before it
+
+
+def _shards(
+    source: Source,
+    files: Sequence[SourceFile],
+    name: str,
+    first: int,
+    skip: int,
+    shard_bytes: int,
+    progress: Progress,
+) -> Iterator[_Shard]:
+    held: list[pa.RecordBatch] = []
+    held_rows = held_bytes = 0
+    for at in range(first, len(files)):
+        rows = 0
+        for batch in read_file(source, files[at], name):
+            start = min(max(skip - rows, 0), batch.num_rows)
+            rows += start
+            while start < batch.num_rows:
+                rest = batch.slice(start)
+                sizes = pc.cumulative_sum(pc.binary_length(rest.column("text")))
+                room = (
+                    pc.sum(pc.less(sizes, shard_bytes - held_bytes)).as_py() + 1
+                )  # the one that fills it too
+                taken = min(room, SHARD_ROWS - held_rows, rest.num_rows)
+                held.append(rest.slice(0, taken))
+                held_rows += taken
+                held_bytes += sizes[taken - 1].as_py()
+                start += taken
+                rows += taken
+                if held_bytes >= shard_bytes or held_rows >= SHARD_ROWS:
+                    yield _Shard(pa.Table.from_batches(held), at, rows)
+                    held, held_rows, held_bytes = [], 0, 0
+        skip = 0
+        progress.advance(files[at].bytes)
+    if held:
+        yield _Shard(pa.Table.from_batches(held), len(files), 0)
+
+
+def _counted(done: dict[str, Any], shard: _Shard) -> dict[str, Any]:
+    def more(name: str, column: str) -> dict[str, int]:
+        counts = Counter(done[name])
+        for entry in pc.value_counts(shard.table.column(column)).to_pylist():
+            if entry["values"] is not None:
+                counts[entry["values"]] += entry["counts"]
+        return dict(counts)
+
+    return {
+        "shards": done["shards"] + 1,
+        "file": shard.file,
+        "rows": shard.rows,
+        "documents": done["documents"] + shard.table.num_rows,
+        "dropped": more("dropped", "dropped"),
+        "labels": more("labels", "label"),
+    }
+
+
+def _open_state(state: Path, plan: str) -> dict[str, Any]:
+    try:
+        saved: dict[str, Any] = json.loads((state / "done.json").read_text("utf-8"))
+        if saved["plan"] == plan:
+            return saved
+    except FileNotFoundError:
+        pass
+    shutil.rmtree(state, ignore_errors=True)
+    with committed(state):
+        pass
+    return {"shards": 0, "file": 0, "rows": 0, "documents": 0, "dropped": {}, "labels": {}}
+
+
+def _save(state: Path, plan: str, done: dict[str, Any]) -> None:
+    write_atomically(state / "done.json", json.dumps({**done, "plan": plan}).encode())
+
+
+def _index_part(state: Path, number: int) -> Path:
+    return state / f"index-{number:05d}.arrow"

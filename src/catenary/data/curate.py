@@ -1,0 +1,366 @@
+"""Curate: a corpus through its steps, in memory or from shard to shard on disk.
+
+    >>> done = curate(["很好，值得买", "很好，值得买", "ok"], ["normalise", {"language": ["zh"]}, "dedup"])
+    >>> [document.text for document in done.kept], [document.dropped for document in done.dropped]
+    (['很好，值得买'], ['dedup:exact', 'language:en'])
+
+The steps are cut where one looks at the whole corpus (`dedup`), and each stretch is one pass over the shards. What a
+pass makes of a shard is committed as one folder, so a run that is killed goes on from the last of them, and ends with
+the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from catenary.data import dedup
+from catenary.data.batches import batch_of, documents_of, kept_rows
+from catenary.data.merge import bucket_count, merged, write_buckets
+from catenary.data.report import CurationReport, Tally
+from catenary.data.shards import INDEX_FILE, ParquetSink, SplitSink, committed, index_schema
+from catenary.data.split import SPLITS, SplitSettings, splits_of
+from catenary.data.step_settings import DedupSettings
+from catenary.data.steps import Step, parse_steps
+from catenary.digest import digest, text_sha256
+from catenary.errors import InvalidInput
+from catenary.progress import SILENT, Progress
+from catenary.records import Document, document_id, document_schema
+
+VERSION = 1  # of what `curate_files` writes, beyond the versions of its steps
+SLICE_BYTES = (
+    1 << 20
+)  # text that the steps see at a time: their arrays then stay in the cache, a third faster
+
+
+@dataclass(frozen=True, slots=True)
+class Curated:
+    """Every document that came in, in its order: kept, or with the reason in `dropped`."""
+
+    documents: tuple[Document, ...]
+    report: CurationReport
+
+    @property
+    def kept(self) -> list[Document]:
+        """The documents that no step dropped."""
+        return [document for document in self.documents if document.dropped is None]
+
+    @property
+    def dropped(self) -> list[Document]:
+        """The others; `document.dropped` is `step:reason`."""
+        return [document for document in self.documents if document.dropped is not None]
+
+
+def curate(documents: Iterable[Document | str], steps: Iterable[object]) -> Curated:
+    """Documents or plain texts through `steps`, in memory. Raises InvalidInput for steps that do not exist."""
+    batch = batch_of(_identified(documents))
+    tally = Tally()
+    _came_in(batch, tally)
+    for own, corpus in _passes(parse_steps(steps)):
+        for name, step in own:
+            batch = _stepped(batch, name, step, tally)
+        if corpus is not None:
+            name, step = corpus
+            assert isinstance(step.options, DedupSettings)
+            [decisions] = dedup.resolve([dedup.sketch(batch, step.options)], step.options)
+            after = dedup.apply(batch, decisions)
+            tally.took(name, batch, after)
+            batch = after
+    _goes_out(batch, tally)
+    return Curated(tuple(documents_of(batch)), CurationReport.of(tally))
+
+
+def curate_files(
+    shards: Sequence[Path],
+    steps: Iterable[object],
+    split: SplitSettings | None,
+    out: Path,
+    state: Path,
+    progress: Progress = SILENT,
+) -> CurationReport:
+    """Shards of raw documents (as `collect` writes them) into a dataset in `out`: see `shards.py`.
+
+    `state` is a folder of its own; calling again with the same arguments goes on from what is there, and the bytes
+    in `out` are those of a run without a break. Memory is bounded by the largest shard and, where the steps hold
+    `dedup`, by some 200 bytes a kept document.
+
+    Raises InvalidInput when nothing is kept, or a split that was asked for has no document.
+    """
+    passes = _passes(parse_steps(steps))
+    plan = _plan(shards, passes, split)
+    _open_state(state, plan)
+    out.mkdir(parents=True, exist_ok=True)
+    rows = [pq.read_metadata(shard).num_rows for shard in shards]
+    buckets = bucket_count(sum(shard.stat().st_size for shard in shards) * 2)
+    progress.begin("Curating", sum(rows) * len(passes), "documents")
+
+    total = Tally()
+    for number in range(len(passes)):
+        for at, shard in enumerate(shards):
+            folder = _folder(state, number, at)
+            if not folder.exists():
+                _one_pass(passes, number, at, shard, state, split, buckets)
+            total.add(_read_tally(folder))
+            progress.advance(rows[at])
+        _resolve(passes[number], number, len(shards), state)
+
+    _write(state, len(passes) - 1, len(shards), buckets, split, out)
+    report = CurationReport.of(total)
+    _check(report, split)
+    for name in ("documents", "kept"):
+        progress.metric(name, getattr(report, name))
+    return report
+
+
+# ── passes ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Named = tuple[str, Step]
+Pass = tuple[list[Named], Named | None]  # steps a document at a time, then one over the corpus
+
+
+def _passes(steps: Sequence[Step]) -> list[Pass]:
+    """The steps cut behind each one over the corpus; a step that stands there twice is named by its turn."""
+    passes: list[Pass] = []
+    own: list[Named] = []
+    seen: Counter[str] = Counter()
+    for step in steps:
+        seen[step.name] += 1
+        named = (step.name if seen[step.name] == 1 else f"{step.name}#{seen[step.name]}", step)
+        if step.per_document:
+            own.append(named)
+        else:
+            passes.append((own, named))
+            own = []
+    passes.append((own, None))
+    return passes
+
+
+def _one_pass(
+    passes: Sequence[Pass],
+    number: int,
+    at: int,
+    shard: Path,
+    state: Path,
+    split: SplitSettings | None,
+    buckets: int,
+) -> None:
+    """What pass `number` makes of shard `at`, committed as one folder."""
+    own, corpus = passes[number]
+    last = number == len(passes) - 1
+    tally = Tally()
+    done: list[pa.RecordBatch] = []
+    for batch in _incoming(passes, number, at, shard, state, tally):
+        for name, step in own:
+            batch = _stepped(batch, name, step, tally)
+        if last:
+            _goes_out(batch, tally)
+        done.append(_without_lost_texts(batch))
+    table = pa.Table.from_batches(done, document_schema())
+    with committed(_folder(state, number, at)) as part:
+        if last:
+            table = table.append_column("split", _splits(table, split, tally))
+            write_buckets(table, part / "rows.arrow", buckets)
+        else:
+            assert corpus is not None
+            settings = corpus[1].options
+            assert isinstance(settings, DedupSettings)
+            with pa.ipc.new_file(
+                part / "rows.arrow", table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
+            ) as file:
+                file.write_table(table)
+            dedup.save(part, [dedup.sketch(batch, settings) for batch in done])
+        (part / "tally.json").write_text(json.dumps(tally.as_dict()), "utf-8")
+
+
+def _incoming(
+    passes: Sequence[Pass], number: int, at: int, shard: Path, state: Path, tally: Tally
+) -> Iterator[pa.RecordBatch]:
+    """The slices of a shard as they come to pass `number`."""
+    if number == 0:
+        table = pq.read_table(shard, schema=document_schema())
+        for batch in _slices(table):
+            _came_in(batch, tally)
+            yield batch
+        return
+    corpus = passes[number - 1][1]
+    assert corpus is not None
+    with pa.ipc.open_file(_folder(state, number - 1, at) / "rows.arrow") as file:
+        table = file.read_all()
+    before = table.combine_chunks().to_batches()
+    if not before:
+        return
+    after = dedup.apply(before[0], dedup.load_decisions(_resolved(state, number - 1), at))
+    tally.took(corpus[0], before[0], after)
+    yield from _slices(pa.Table.from_batches([_without_lost_texts(after)]))
+
+
+def _resolve(one: Pass, number: int, shards: int, state: Path) -> None:
+    _, corpus = one
+    folder = _resolved(state, number)
+    if corpus is None or folder.exists():
+        return
+    settings = corpus[1].options
+    assert isinstance(settings, DedupSettings)
+    sketches = [dedup.Stored(_folder(state, number, at)) for at in range(shards)]
+    with committed(folder) as part:
+        dedup.save_decisions(part, dedup.resolve(sketches, settings))
+
+
+def _write(
+    state: Path, number: int, shards: int, buckets: int, split: SplitSettings | None, out: Path
+) -> None:
+    """The dataset from the last pass's parts."""
+    parts = [_folder(state, number, at) / "rows.arrow" for at in range(shards)]
+    sinks = {name: SplitSink(out, name) for name in _split_names(split)}
+    with ParquetSink(out / INDEX_FILE, index_schema()) as index:
+        for table in merged(parts, buckets):
+            index.write(table)
+            for name, sink in sinks.items():
+                sink.write(table.filter(pc.equal(table.column("split"), name)))
+        for sink in sinks.values():
+            sink.close()
+
+
+# ── one batch ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _stepped(batch: pa.RecordBatch, name: str, step: Step, tally: Tally) -> pa.RecordBatch:
+    after = step.run(batch, tally.notes.setdefault(name, Counter()))
+    tally.took(name, batch, after)
+    return after
+
+
+def _came_in(batch: pa.RecordBatch, tally: Tally) -> None:
+    """Count a batch as it was read, with what reading dropped."""
+    nothing = batch.set_column(
+        batch.schema.get_field_index("dropped"),
+        batch.schema.field("dropped"),
+        pa.nulls(batch.num_rows, pa.string()),
+    )
+    tally.documents += batch.num_rows
+    tally.took("read", nothing, batch)
+    tally.characters["before"] += _characters(batch)
+
+
+def _goes_out(batch: pa.RecordBatch, tally: Tally) -> None:
+    tally.characters["after"] += _characters(batch)
+    labels = batch.column("label").take(pa.array(kept_rows(batch)))
+    for entry in pc.value_counts(labels).to_pylist():
+        if entry["values"] is not None:
+            tally.labels[entry["values"]] += entry["counts"]
+
+
+def _characters(batch: pa.RecordBatch) -> int:
+    lengths = pc.utf8_length(batch.column("text").take(pa.array(kept_rows(batch))))
+    return int(pc.sum(lengths).as_py() or 0)
+
+
+def _without_lost_texts(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Texts of dropped documents need not travel any further."""
+    empty = pc.if_else(
+        batch.column("dropped").is_valid(), pa.scalar("", pa.large_string()), batch.column("text")
+    )
+    return batch.set_column(batch.schema.get_field_index("text"), document_schema().field("text"), empty)
+
+
+def _slices(table: pa.Table) -> Iterator[pa.RecordBatch]:
+    """A shard in batches of some megabyte of text, each with buffers of its own."""
+    sizes = np.cumsum(pc.binary_length(table.column("text")).to_numpy())
+    start = 0
+    while start < table.num_rows:
+        so_far = int(sizes[start - 1]) if start else 0
+        end = max(int(np.searchsorted(sizes, so_far + SLICE_BYTES, side="right")), start + 1)
+        yield table.slice(start, end - start).combine_chunks().to_batches()[0]
+        start = end
+
+
+def _splits(table: pa.Table, split: SplitSettings | None, tally: Tally) -> pa.Array:
+    """Each kept document's split; null for the dropped."""
+    kept = table.column("dropped").combine_chunks().is_null().to_pylist()
+    if split is None:
+        found: list[str | None] = ["train" if one else None for one in kept]
+    else:
+        texts = table.column("text").to_pylist()
+        names = splits_of(texts, split)
+        found = [name if one else None for name, one in zip(names, kept, strict=True)]
+    tally.splits.update(name for name in found if name is not None)
+    return pa.array(found, pa.string())
+
+
+def _split_names(split: SplitSettings | None) -> list[str]:
+    shares = {"train": 1.0, "valid": split.valid if split else 0.0, "test": split.test if split else 0.0}
+    return [name for name in SPLITS if shares[name] > 0]
+
+
+def _identified(documents: Iterable[Document | str]) -> Iterator[Document]:
+    """Plain texts become documents; whoever lacks an id or digest gets one."""
+    seen: Counter[tuple[str, str, str]] = Counter()
+    for offset, one in enumerate(documents, 1):
+        document = Document(text=one, offset=offset) if isinstance(one, str) else one
+        key = (document.source, document.file, document.text)
+        if not document.id:
+            document = replace(document, id=document_id(*key, seen[key]))
+        seen[key] += 1
+        yield document if document.sha256 else replace(document, sha256=text_sha256(document.text))
+
+
+# ── state ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _plan(shards: Sequence[Path], passes: Sequence[Pass], split: SplitSettings | None) -> str:
+    """A digest of what is to be done: state left by another plan is of no use."""
+    steps: list[Any] = [
+        [step.name, step.version, step.settings]
+        for own, corpus in passes
+        for _, step in (*own, *([corpus] if corpus else []))
+    ]
+    files: list[Any] = [[shard.name, shard.stat().st_size] for shard in shards]
+    return digest(["curate", VERSION, files, steps, split.model_dump() if split else None])
+
+
+def _open_state(state: Path, plan: str) -> None:
+    mark = state / "plan"
+    if not mark.exists() or mark.read_text("utf-8") != plan:
+        shutil.rmtree(state, ignore_errors=True)
+        with committed(state) as part:
+            (part / "plan").write_text(plan, "utf-8")
+
+
+def _folder(state: Path, number: int, at: int) -> Path:
+    return state / f"pass-{number}-{at:05d}"
+
+
+def _resolved(state: Path, number: int) -> Path:
+    return state / f"resolved-{number}"
+
+
+def _read_tally(folder: Path) -> Tally:
+    return Tally.of(json.loads((folder / "tally.json").read_text("utf-8")))
+
+
+def _check(report: CurationReport, split: SplitSettings | None) -> None:
+    if not report.kept:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in report.dropped.items())
+        raise InvalidInput(
+            "Curation kept no document.",
+            got=reasons or "no document at all",
+            expected="steps that keep some: see the samples of what was dropped",
+        )
+    for name in _split_names(split):
+        if not report.splits.get(name):
+            raise InvalidInput(
+                "The split `{split}` is empty.",
+                got=f"{report.kept}",
+                expected="more documents, or a larger share for it",
+                split=name,
+            )

@@ -1,0 +1,268 @@
+"""Normalise: one way of writing the same characters, so that later steps compare what is meant.
+
+In this order:
+
+1. line ends become LF; control, format and unassigned characters go, and so do lone byte-order marks. The joiners that
+   scripts need (U+200C, U+200D) stay between characters that are not ASCII.
+2. `unicode: nfkc` (default) maps compatibility forms: ＡＢＣ１２３ → ABC123, ﬁ → fi, ㎏ → kg, half-width ｶﾅ → カナ.
+3. `punctuation:` decides what NFKC would do to Chinese text. Plain NFKC turns ，！？：；（） into ASCII and … into
+   three dots, which no Chinese reader writes and which leaves them beside 。、《》 that it does not touch. So:
+     keep (default)  Chinese punctuation stays as the author wrote it
+     full            , ! ? : ; ( ) between Chinese characters become ，！？：；（） too
+     half            plain NFKC
+4. `whitespace: lines` (default): any run of blanks is one space, lines are trimmed, at most one empty line stands
+   between two others; `single`: any run of white space is one space; `keep`: as it is.
+
+Normalising a second time changes nothing. Unicode's data is that of the Python that runs.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from functools import cache
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from catenary.data.batches import Rows, kept_rows, texts_at, with_texts
+from catenary.data.codepoints import CODEPOINTS, Codepoints, codepoints, texts_of
+from catenary.data.step_settings import NormaliseSettings
+
+CHINESE_PUNCTUATION = "！（），：；？［］～…‥"  # what NFKC would change of GB/T 15834's marks
+HALF_OF_FULL = {"！": "!", "（": "(", "）": ")", "，": ",", "：": ":", "；": ";", "？": "?"}
+HANGUL_JAMO = (0x1100, 0x1200)
+
+
+def normalise(batch: pa.RecordBatch, settings: NormaliseSettings, notes: Counter[str]) -> pa.RecordBatch:
+    """Rewrites the texts of the kept rows. Notes `changed`: how many differ from before."""
+    rows = kept_rows(batch)
+    texts = texts_at(batch, rows)
+    new = normalised(texts, settings)
+    changed = np.flatnonzero(pc.not_equal(texts, new).to_numpy(zero_copy_only=False))
+    notes["changed"] += len(changed)
+    if not len(changed):
+        return batch
+    chosen: Rows = rows[changed]
+    return with_texts(batch, chosen, new.take(pa.array(changed)) if len(changed) < len(rows) else new)
+
+
+def normalised(texts: pa.LargeStringArray, settings: NormaliseSettings) -> pa.LargeStringArray:
+    """The normalised texts of a column."""
+    points = _without_controls(codepoints(texts))
+    points = _in_form(points, settings)
+    points = _spaced(points, settings.whitespace)
+    return texts_of(points)
+
+
+def normalised_text(text: str, settings: NormaliseSettings | None = None) -> str:
+    """One normalised text."""
+    column = pa.array([text], pa.large_string())
+    return str(normalised(column, settings or NormaliseSettings())[0].as_py())
+
+
+# ── 1. characters that are no text ──────────────────────────────────────────────────────────────────────────────
+
+KEEP, GONE, JOINER, CARRIAGE, NEWLINE = range(5)
+
+
+@cache
+def _roles() -> npt.NDArray[np.uint8]:
+    """For each code point: KEEP, GONE, or one of the three that depend on their neighbours."""
+    roles = np.zeros(CODEPOINTS, dtype=np.uint8)
+    for start, end, role in _category_runs():
+        roles[start:end] = role
+    for kept in (0x09, 0x0A):
+        roles[kept] = KEEP
+    roles[[0x0B, 0x0C, 0x85, 0x2028, 0x2029]] = NEWLINE
+    roles[0x0D] = CARRIAGE
+    roles[[0x200C, 0x200D]] = JOINER
+    roles[0xE0020:0xE0080] = KEEP  # tags, of which the flags of regions are made
+    return roles
+
+
+def _category_runs() -> list[tuple[int, int, int]]:
+    gone = ("Cc", "Cf", "Cn", "Cs", "Co")
+    runs: list[tuple[int, int, int]] = []
+    for point in range(
+        0x32400
+    ):  # planes 4 and up hold nothing but private use and, in 14, tags and selectors
+        if unicodedata.category(chr(point)) in gone:
+            if runs and runs[-1][1] == point:
+                runs[-1] = (runs[-1][0], point + 1, GONE)
+            else:
+                runs.append((point, point + 1, GONE))
+    runs.append((0x32400, 0xE0100, GONE))
+    runs.append((0xE01F0, CODEPOINTS, GONE))
+    return runs
+
+
+def _without_controls(points: Codepoints) -> Codepoints:
+    values = points.values
+    roles = _roles()[values]
+    if not roles.any():
+        return points
+    if (roles == NEWLINE).any():
+        values = np.where(roles == NEWLINE, np.uint32(0x0A), values)
+    keep = roles != GONE
+    at = np.flatnonzero(roles == CARRIAGE)
+    if len(at):  # CR LF loses the CR; a CR alone is a line end
+        followed = np.zeros(len(at), dtype=np.bool_)
+        inner = at + 1 < len(values)
+        followed[inner] = values[at[inner] + 1] == 0x0A
+        values = values.copy()
+        values[at[~followed]] = 0x0A
+        keep[at[followed]] = False
+    at = np.flatnonzero(roles == JOINER)
+    if len(at):
+        before = values[np.maximum(at - 1, 0)] > 0x7F
+        after = values[np.minimum(at + 1, len(values) - 1)] > 0x7F
+        keep[at[~(before & after)]] = False
+    return Codepoints(values, points.starts).filtered(keep)
+
+
+# ── 2. and 3. compatibility forms and punctuation ───────────────────────────────────────────────────────────────
+
+
+@cache
+def _changed_by(form: Literal["NFC", "NFKC"]) -> npt.NDArray[np.uint32]:
+    """For each code point what it becomes by itself; CODEPOINTS where that hangs on more than itself."""
+    joining = _joining()
+    table = np.arange(CODEPOINTS, dtype=np.uint32)
+    table[list(joining)] = CODEPOINTS
+    for point in range(0x80, 0x32400):
+        if 0xD800 <= point < 0xE000 or 0x4E00 <= point < 0xA000:
+            continue
+        new = unicodedata.normalize(form, chr(point))
+        if len(new) != 1 or ord(new) in joining:
+            table[point] = CODEPOINTS
+        elif ord(new) != point:
+            table[point] = ord(new)
+    return table
+
+
+@cache
+def _joining() -> frozenset[int]:
+    """Characters that may compose with the one before them: combining marks, Hangul's vowels and finals, a few more."""
+    found = set(range(*HANGUL_JAMO))
+    for point in range(CODEPOINTS):
+        parts = unicodedata.decomposition(chr(point)).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            found.add(int(parts[1], 16))
+        if unicodedata.combining(chr(point)):
+            found.add(point)
+    return frozenset(found)
+
+
+def _in_form(points: Codepoints, settings: NormaliseSettings) -> Codepoints:
+    if settings.unicode != "none":
+        form: Literal["NFC", "NFKC"] = "NFKC" if settings.unicode == "nfkc" else "NFC"
+        protected = CHINESE_PUNCTUATION if form == "NFKC" and settings.punctuation != "half" else ""
+        points = _composed(points, form, protected)
+    if settings.punctuation == "full":
+        points = _full_width(points)
+    return points
+
+
+def _composed(points: Codepoints, form: Literal["NFC", "NFKC"], protected: str) -> Codepoints:
+    new = _changed_by(form)[points.values]
+    if protected:
+        held = np.isin(points.values, np.array([ord(char) for char in protected], dtype=np.uint32))
+        new[held] = points.values[held]
+    hard = new == CODEPOINTS
+    if not hard.any():
+        return Codepoints(new, points.starts)
+    # A few texts hold characters that become several, or that join with their neighbours: those go one by one.
+    which = np.flatnonzero(points.counts(hard))
+    parts = re.compile(f"([{re.escape(protected)}]+)") if protected else None
+    pieces: list[npt.NDArray[np.uint32]] = []
+    lengths = np.diff(points.starts)
+    done = 0
+    for text_number in which:
+        start, end = int(points.starts[text_number]), int(points.starts[text_number + 1])
+        text = points.values[start:end].tobytes().decode("utf-32-le")
+        told = "".join(
+            piece if at % 2 else unicodedata.normalize(form, piece)
+            for at, piece in enumerate(parts.split(text) if parts else [text])
+        )
+        pieces += [new[done:start], np.frombuffer(told.encode("utf-32-le"), dtype=np.uint32)]
+        lengths[text_number] = len(told)
+        done = end
+    pieces.append(new[done:])
+    return Codepoints(np.concatenate(pieces), np.concatenate(([0], np.cumsum(lengths))))
+
+
+def _full_width(points: Codepoints) -> Codepoints:
+    """ASCII marks that stand beside a Chinese character become full-width."""
+    values = points.values
+    han = _is_han(values)
+    starts = points.starts[1:-1]
+    starts = starts[(starts > 0) & (starts < len(values))]
+    before = np.zeros(len(values), dtype=np.bool_)
+    before[1:] = han[:-1]
+    before[starts] = False
+    after = np.zeros(len(values), dtype=np.bool_)
+    after[:-1] = han[1:]
+    after[starts - 1] = False
+    beside = before | after
+    values = values.copy()
+    for full, half in HALF_OF_FULL.items():
+        values[beside & (values == ord(half))] = ord(full)
+    return Codepoints(values, points.starts)
+
+
+def _is_han(values: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    return (
+        ((values >= 0x4E00) & (values <= 0x9FFF))
+        | ((values >= 0x3400) & (values <= 0x4DBF))
+        | ((values >= 0x20000) & (values <= 0x323AF))
+    )
+
+
+# ── 4. white space ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@cache
+def _blanks() -> npt.NDArray[np.bool_]:
+    """Which code points are white space, line feeds included."""
+    table = np.zeros(CODEPOINTS, dtype=np.bool_)
+    for point in range(0x3001):
+        if chr(point).isspace() or point in (0x180E, 0x2800):  # Mongolian separator, blank Braille
+            table[point] = True
+    return table
+
+
+def _spaced(points: Codepoints, how: Literal["lines", "single", "keep"]) -> Codepoints:
+    """A run of white space is one space, or one line feed, or two: the most that it may be, and none at the ends."""
+    if how == "keep":
+        return points
+    values = points.values
+    blank = _blanks()[values]
+    if not blank.any():
+        return points
+    at = np.flatnonzero(blank)
+    text = np.searchsorted(points.starts, at, side="right") - 1
+    first = np.ones(len(at), dtype=np.bool_)
+    first[1:] = (np.diff(at) > 1) | (np.diff(text) > 0)
+    run_starts = np.flatnonzero(first)
+    is_feed = values[at] == 0x0A
+    feeds = np.add.reduceat(is_feed.astype(np.int64), run_starts)
+    sizes = np.diff(np.append(run_starts, len(at)))
+    starts, owners = at[run_starts], text[run_starts]
+    ends = starts + sizes
+    edge = (starts == points.starts[owners]) | (ends == points.starts[owners + 1])
+
+    values = values.copy()
+    keep = ~blank
+    inner = starts[~edge]
+    inner_feeds = feeds[~edge] if how == "lines" else np.zeros(len(inner), dtype=np.int64)
+    keep[inner] = True
+    values[inner] = np.where(inner_feeds > 0, np.uint32(0x0A), np.uint32(0x20))
+    second = inner[inner_feeds > 1] + 1
+    keep[second] = True
+    values[second] = 0x0A
+    return Codepoints(values, points.starts).filtered(keep)

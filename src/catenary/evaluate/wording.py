@@ -1,0 +1,40 @@
+"""The words and the numbers that reports are written in."""
+
+from __future__ import annotations
+
+from catenary.evaluate.estimate import Estimate
+from catenary.messages import Language, say
+
+NO_BREAK_SPACE = "\u00a0"
+
+
+def metric_title(metric: str, lang: Language | None = None) -> str:
+    """A metric's name as people read it; the name itself where there is no better."""
+    titles = {
+        "accuracy": say("accuracy", lang=lang),
+        "precision": say("precision (macro)", lang=lang),
+        "recall": say("recall (macro)", lang=lang),
+        "f1": say("F1 (macro)", lang=lang),
+        "precision_weighted": say("precision (weighted)", lang=lang),
+        "recall_weighted": say("recall (weighted)", lang=lang),
+        "f1_weighted": say("F1 (weighted)", lang=lang),
+        "precision_micro": say("precision (micro)", lang=lang),
+        "recall_micro": say("recall (micro)", lang=lang),
+        "f1_micro": say("F1 (micro)", lang=lang),
+        "mcc": say("Matthews' correlation", lang=lang),
+        "perplexity": say("perplexity", lang=lang),
+        "bits_per_byte": say("bits per byte", lang=lang),
+    }
+    return titles.get(metric, metric)
+
+
+def number(value: float, *, signed: bool = False) -> str:
+    """Four decimals below ten, fewer above: 0.8541, 48.46, 495.8."""
+    decimals = 4 if abs(value) < 10 else 2 if abs(value) < 100 else 1
+    return f"{value:{'+' if signed else ''}.{decimals}f}"
+
+
+def interval(estimate: Estimate, *, signed: bool = False) -> str:
+    """0.8541 [0.8364, 0.8701], the brackets kept together on a line."""
+    value, low, high = (number(x, signed=signed) for x in (estimate.value, estimate.low, estimate.high))
+    return f"{value} [{low},{NO_BREAK_SPACE}{high}]"

@@ -1,0 +1,40 @@
+"""torch and our own model core as the engine: what a model is before its release."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catenary.errors import NotFound
+from catenary.inference.batches import TOKENS_PER_BATCH
+from catenary.inference.folder import SAFETENSORS_FILE, TextModelFolder, refuse_pickle
+from catenary.inference.transformer import Forward, TransformerClassifier
+
+
+def torch_classifier(folder: TextModelFolder, threads: int | None) -> TransformerClassifier:
+    """A classifier that runs the folder's `model.safetensors` on the CPU.
+
+    torch has one number of threads a process: `threads`, where given, is set for all of it.
+    """
+    return TransformerClassifier(folder, _forward(folder, threads), tokens_per_batch=TOKENS_PER_BATCH)
+
+
+def _forward(folder: TextModelFolder, threads: int | None) -> Forward:
+    import torch
+
+    from catenary import models
+    from catenary.inference.int8_weights import is_int8, load_quantised
+
+    if not (folder.path / SAFETENSORS_FILE).is_file():
+        refuse_pickle(folder.path)
+        raise NotFound("The model folder lacks a file.", where=str(folder.path), got=SAFETENSORS_FILE)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    model = load_quantised(folder.path) if is_int8(folder.config) else models.load(folder.path)
+
+    def forward(input_ids_BT: NDArray[np.int64], attention_mask_BT: NDArray[np.int64]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            output = model(torch.from_numpy(input_ids_BT), torch.from_numpy(attention_mask_BT))
+        return np.asarray(output.logits.float().numpy(), dtype=np.float32)
+
+    return forward

@@ -1,0 +1,105 @@
+"""The dial `size:`: how wide and deep a model of a family is.
+
+Each size is a ladder step of roughly 6–10 times the parameters; every setting can still be given on its own.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from catenary.errors import InvalidInput
+from catenary.models.config import TransformerConfig
+from catenary.models.families import FAMILIES, Family
+
+_ENCODER: dict[str, dict[str, object]] = {
+    "nano": {
+        "hidden_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 512,
+        "max_position_embeddings": 256,
+    },
+    # MiniLM's shape (Wang et al. 2020, 2002.10957)
+    "small": {
+        "hidden_size": 384,
+        "num_hidden_layers": 6,
+        "num_attention_heads": 12,
+        "intermediate_size": 1536,
+    },
+    # BERT base (Devlin et al. 2019)
+    "base": {
+        "hidden_size": 768,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "intermediate_size": 3072,
+    },
+}
+
+_DECODER: dict[str, dict[str, object]] = {
+    "nano": {
+        "hidden_size": 192,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "intermediate_size": 512,
+        "max_position_embeddings": 512,
+    },
+    # The 17M model that training is measured on
+    "small": {
+        "hidden_size": 384,
+        "num_hidden_layers": 6,
+        "num_attention_heads": 6,
+        "intermediate_size": 1024,
+        "max_position_embeddings": 1024,
+    },
+    # SmolLM2-135M's shape (Ben Allal et al. 2025, 2502.02737)
+    "base": {
+        "hidden_size": 576,
+        "num_hidden_layers": 30,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 3,
+        "intermediate_size": 1536,
+        "max_position_embeddings": 2048,
+    },
+}
+
+SIZES: dict[str, dict[str, dict[str, object]]] = {
+    "bert": _ENCODER,
+    "roberta": _ENCODER,
+    "gpt2": _DECODER,
+    "llama": _DECODER,
+    "mistral": _DECODER,
+    "qwen2": _DECODER,
+    "qwen3": _DECODER,
+}
+
+
+def family_of(name: str, *, where: str | None = None) -> Family:
+    """The family of this name; InvalidInput names the nearest one."""
+    if name not in FAMILIES:
+        near = get_close_matches(name, FAMILIES, n=1)
+        raise InvalidInput(
+            "Catenary does not know this model family.",
+            got=name,
+            expected="one of {families}" if not near else "{near}, or another of {families}",
+            families=", ".join(FAMILIES),
+            near=near[0] if near else "",
+            where=where,
+        )
+    return FAMILIES[name]
+
+
+def configure(family: str, size: str | None = None, **settings: object) -> TransformerConfig:
+    """A configuration of `family`, as large as `size` says; `settings` (TransformerConfig's) have the last word.
+
+    Raises InvalidInput for a family, size or setting that is not known, naming the nearest.
+    """
+    sizes = SIZES.get(family_of(family).model_type, {})
+    if size is not None and size not in sizes:
+        raise InvalidInput(
+            "The family {family} has no such size.",
+            family=family,
+            got=size,
+            expected="{sizes}",
+            sizes=" / ".join(sizes) or "-",
+        )
+    return FAMILIES[family].configure(**{**(sizes[size] if size else {}), **settings})

@@ -1,0 +1,39 @@
+"""How long work tells what it does: a craft reports, whoever called it shows.
+
+def count(lines, progress: Progress = SILENT):
+    progress.begin("counting", total=len(lines), unit="lines")
+    for line in lines:
+        ...
+        progress.advance(1)
+    progress.metric("lines", len(lines))
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Where work reports to. All three may be called often; whoever shows them thins them out."""
+
+    def begin(self, what: str, total: float | None, unit: str) -> None:
+        """A new phase named `what` (a message) starts; `total` in `unit`s, None when unknown."""
+
+    def advance(self, amount: float, **figures: float) -> None:
+        """`amount` units more are done; `figures` are shown beside the bar (loss=2.3)."""
+
+    def metric(self, name: str, value: float, step: int | None = None) -> None:
+        """A figure to keep with the run."""
+
+
+class Silent:
+    """Reports to nobody."""
+
+    def begin(self, what: str, total: float | None, unit: str) -> None: ...
+
+    def advance(self, amount: float, **figures: float) -> None: ...
+
+    def metric(self, name: str, value: float, step: int | None = None) -> None: ...
+
+
+SILENT: Progress = Silent()

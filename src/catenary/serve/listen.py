@@ -1,0 +1,157 @@
+"""Listening: a socket on this machine only unless told otherwise, and an orderly end.
+
+On SIGTERM or Ctrl-C `/ready` and all new requests answer 503, those in flight finish within the drain time,
+what is left then gets 503, and the process ends with 0. A second signal ends at once.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from types import FrameType
+
+import h11
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from catenary.errors import InvalidInput, Refused
+from catenary.serve.app import Traffic
+from catenary.serve.errors import INVALID_REQUEST, envelope
+from catenary.serve.limits import Limits
+
+HEADER_BYTES = 64 << 10
+BACKLOG = 2048
+
+
+def listen(
+    app: FastAPI,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    allow_remote: bool = False,
+    limits: Limits | None = None,
+    on_listening: Callable[[str], None] | None = None,
+) -> None:
+    """Serve `app` until a signal ends it. `on_listening` is told the URL; port 0 takes any free one.
+
+    Raises Refused for a host that other machines reach, unless `allow_remote`; InvalidInput for one that
+    cannot be listened at.
+    """
+    limits = limits or Limits()
+    refuse_remote(host, allow_remote)
+    bound = _bind(host, port)
+    config = uvicorn.Config(
+        app,
+        http=EnvelopeProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=HEADER_BYTES,
+        timeout_graceful_shutdown=2,
+    )
+    if on_listening is not None:
+        on_listening(_url(bound))
+    try:
+        DrainingServer(config, app, limits.drain_seconds).run(sockets=[bound])
+    finally:
+        bound.close()
+        app.state.admission.close()
+
+
+def refuse_remote(host: str, allow_remote: bool) -> None:
+    """Raise Refused unless `host` is a loopback: there are no keys, so whoever connects may ask."""
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback and not allow_remote:
+        raise Refused(
+            "Without keys the service answers this machine only.",
+            got=host,
+            expected="a loopback address such as 127.0.0.1, or the consent to serve anyone who can connect",
+            next="catenary serve --allow-remote",
+        )
+
+
+class DrainingServer(uvicorn.Server):
+    """uvicorn, but a signal first drains: it stops taking requests while it still accepts connections, so
+    that clients get a 503 to retry on rather than a refused connection.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._traffic: Traffic = app.state.traffic
+        self._close: Callable[[], None] = app.state.admission.close
+        self._drain_seconds = drain_seconds
+        self._drain_ends = float("inf")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """First signal: drain. Second: end. Neither is raised again, so the process ends with 0."""
+        if self._traffic.draining:
+            self.should_exit = True
+        self._traffic.draining = True
+        self._drain_ends = min(self._drain_ends, time.monotonic() + self._drain_seconds)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called by uvicorn ten times a second; True ends its main loop."""
+        if self._traffic.draining and (self._traffic.open == 0 or time.monotonic() > self._drain_ends):
+            self.should_exit = True
+        ends = await super().on_tick(counter)
+        if ends:
+            self._close()
+        return ends
+
+
+class EnvelopeProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1, with a refusal of what is no HTTP in the envelope too."""
+
+    def send_400_response(self, msg: str) -> None:
+        body = json.dumps(envelope(INVALID_REQUEST, msg)).encode()
+        response = h11.Response(
+            status_code=400,
+            headers=[
+                ("content-type", "application/json"),
+                ("content-length", str(len(body))),
+                ("x-request-id", f"req_{secrets.token_hex(16)}"),
+                ("connection", "close"),
+            ],
+        )
+        for event in (response, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # asyncio sets TCP_NODELAY only where the protocol is named; without it an answer takes 40 ms longer.
+        bound = socket.socket(family, kind, socket.IPPROTO_TCP)
+        try:
+            if os.name == "posix":  # elsewhere it would let another process take the port
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+            bound.listen(BACKLOG)
+        except BaseException:
+            bound.close()
+            raise
+        return bound
+    except (OSError, OverflowError) as error:
+        raise InvalidInput(
+            "The service cannot listen there.",
+            got=f"{host}:{port} ({error})",
+            expected="a free port of this machine",
+        ) from error
+
+
+def _url(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,47 @@
+"""The page where the chain is read: one file a stage, in the order of a chain's life.
+
+    collect   sources      files → documents with their licence, file and line
+    curate    datasets     steps over documents: kept, or dropped for a reason; then split
+    tokenize  tokenizers   text → a vocabulary
+    count     models       the n-gram control of a language model
+    fit       models       the linear control of a classifier
+    pretrain  models       an encoder from scratch, by masked language modelling
+    finetune  models       a pretrained model into a classifier
+    evaluate  evaluations  models side by side on held-out documents, with intervals and paired tests
+    release   releases     compress, export, compare, judge the gates; then people sign
+
+A stage is a value (`chain/stage.py`): its strict settings, what it stands on, and a function that gets opened inputs
+and a staging folder and returns a report. This is the only room that knows both the chain and the crafts; the crafts
+are imported when a stage runs, so that planning stays quick.
+
+    from catenary.chain.spec import load
+    from catenary.stages import STAGES
+    chain = load(Path("catenary.yaml"), STAGES)
+"""
+
+from typing import Any
+
+from catenary.chain.stage import Stage
+from catenary.stages.collect import COLLECT
+from catenary.stages.count import COUNT
+from catenary.stages.curate import CURATE
+from catenary.stages.evaluate import EVALUATE
+from catenary.stages.finetune import FINETUNE
+from catenary.stages.fit import FIT
+from catenary.stages.pretrain import PRETRAIN
+from catenary.stages.release import RELEASE
+from catenary.stages.tokenize import TOKENIZE
+
+STAGES: tuple[Stage[Any], ...] = (
+    COLLECT,
+    CURATE,
+    TOKENIZE,
+    COUNT,
+    FIT,
+    FINETUNE,  # before pretrain: a model with `init:` stands on another one
+    PRETRAIN,
+    EVALUATE,
+    RELEASE,
+)
+
+__all__ = ["STAGES"]

@@ -1,0 +1,84 @@
+"""curate: collections → a dataset: documents kept, or dropped for a reason; then split.
+
+    datasets:
+      reviews:
+        from: [reviews]
+        steps: [normalise, {language: [zh]}, {length: {min_chars: 4}}, {redact: [phone]}, {dedup: {near: 0.8}}]
+        split: {valid: 0.05, test: 0.10, seed: 17}
+
+No document disappears: `documents.parquet` in the dataset says of each one whether it was kept, in which split, or
+which step dropped it and why. Equal texts never stand in two splits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from catenary.chain.stage import Estimate, Ref, Settings, Stage, Work
+from catenary.data.split import SplitSettings
+from catenary.data.steps import parse_steps
+
+BYTES_PER_SECOND = 2e6
+
+
+class CurateSettings(Settings):
+    """Which collections, through which steps, in which splits."""
+
+    from_: Annotated[list[str], Ref("sources")] = Field(alias="from", min_length=1)
+    steps: list[Any] = Field(default=["normalise", "dedup"])
+    split: SplitSettings = Field(default=SplitSettings())
+
+    @field_validator("from_", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("steps")
+    @classmethod
+    def _known(cls, value: list[Any]) -> list[Any]:
+        parse_steps(value)
+        return value
+
+
+def recipe(settings: CurateSettings) -> Mapping[str, Any]:
+    """Every step with its version and all its settings, defaults too: a new default is a new recipe."""
+    return {
+        "steps": [
+            {"name": step.name, "version": step.version, "settings": step.settings}
+            for step in parse_steps(settings.steps)
+        ],
+        "split": settings.split.model_dump(mode="json"),
+    }
+
+
+def run(work: Work[CurateSettings]) -> Mapping[str, Any]:
+    from catenary.data import curate_files
+    from catenary.data.shards import shard_paths
+
+    shards = [shard for collection in work.inputs.values() for shard in shard_paths(collection.path, "raw")]
+    report = curate_files(
+        shards, work.settings.steps, work.settings.split, work.out, work.state, progress=work.progress
+    ).as_dict()
+    share = report["kept"] / report["documents"]
+    return {
+        "headline": {"kept": report["kept"], "of": report["documents"], "share": round(share, 4)},
+        **report,
+    }
+
+
+CURATE = Stage(
+    name="curate",
+    version=1,
+    section="datasets",
+    kind="dataset",
+    owner="data_engineer",
+    settings=CurateSettings,
+    run=run,
+    recipe=recipe,
+    estimate=lambda settings, sizes: Estimate(
+        1.0 + sum(sizes) / BYTES_PER_SECOND, (400 << 20) + sum(sizes), round(0.8 * sum(sizes))
+    ),
+)

@@ -1,0 +1,81 @@
+"""finetune: a pretrained model and a labelled dataset → a classifier.
+
+    models:
+      sentiment: {init: base, task: classify, from: reviews}
+
+The labels are those of the training split; the tokenizer is the one that the pretrained model carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from catenary.chain.stage import Estimate, Ref, Stage, Work
+from catenary.data.texts import labelled_texts_of
+from catenary.stages.pictures import draw_losses
+from catenary.stages.settings import part_of
+from catenary.stages.sizes import FINETUNING, dialled
+from catenary.train.settings import ClassifySettings, TrainSettings
+
+BYTES_PER_SECOND = 0.2e6  # of a dataset's Parquet files and one pass
+
+
+class FinetuneSettings(TrainSettings, ClassifySettings):
+    """What to start from, what to learn, and how (TrainSettings, ClassifySettings)."""
+
+    init: Annotated[str, Ref("models")]
+    task: Literal["classify"]
+    from_: Annotated[str, Ref("datasets")] = Field(alias="from")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _dial(cls, raw: Any) -> Any:
+        return dialled(raw, FINETUNING) if isinstance(raw, dict) else raw
+
+
+def run(work: Work[FinetuneSettings]) -> Mapping[str, Any]:
+    from catenary.train import finetune_classifier
+
+    dataset = work.inputs["from"].path
+    texts, labels = labelled_texts_of(dataset, "train")
+    report = finetune_classifier(
+        work.inputs["init"].path,
+        texts,
+        labels,
+        part_of(work.settings, TrainSettings),
+        work.out,
+        classify=part_of(work.settings, ClassifySettings),
+        valid=labelled_texts_of(dataset, "valid"),
+        state=work.state,
+        progress=work.progress,
+    )
+    draw_losses(report, work.out)
+    headline = {
+        "parameters": report["parameters"],
+        "steps": report["steps"],
+        "loss": round(report["curve"][-1][1], 3),
+    }
+    if report["valid"]:
+        headline["valid accuracy"] = round(report["valid"]["accuracy"], 4)
+    return {"headline": headline, "labels": sorted(set(labels)), **report}
+
+
+def estimate(settings: FinetuneSettings, sizes: Sequence[int]) -> Estimate:
+    """By the passes over the dataset; `steps` count as one."""
+    return Estimate(5 + sum(sizes) * (settings.epochs or 1) / BYTES_PER_SECOND, 1400 << 20, max(sizes))
+
+
+FINETUNE = Stage(
+    name="finetune",
+    version=1,
+    section="models",
+    kind="model",
+    owner="training_engineer",
+    settings=FinetuneSettings,
+    run=run,
+    takes=lambda raw: "init" in raw,
+    estimate=estimate,
+)

@@ -1,0 +1,88 @@
+"""fit: a dataset's labelled training split → a linear classifier over character n-grams, the control of every other.
+
+    models:
+      linear: {family: linear, task: classify, from: reviews}
+
+Seconds to train, and hard to beat on short texts: a neural classifier that does not is not worth its cost.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from catenary.chain.stage import Estimate, Ref, Stage, Work
+from catenary.data.texts import labelled_texts_of
+from catenary.models.baselines.linear_settings import LinearSettings
+from catenary.stages.settings import part_of
+
+BYTES_PER_SECOND = 0.7e6
+LANGUAGE_SAMPLE = 500  # texts whose language is looked at
+
+
+class FitSettings(LinearSettings):
+    """The linear classifier's own settings, and the dataset whose labels it learns.
+
+    Where `analysis` is left out, the texts decide: characters for Chinese, characters within words for the others.
+    """
+
+    family: Literal["linear"]
+    task: Literal["classify"] = "classify"
+    from_: Annotated[str, Ref("datasets")] = Field(alias="from")
+
+
+def run(work: Work[FitSettings]) -> Mapping[str, Any]:
+    from catenary.models.baselines import fit_linear
+
+    dataset = work.inputs["from"].path
+    texts, labels = labelled_texts_of(dataset, "train")
+    settings = part_of(work.settings, LinearSettings)
+    if "analysis" not in work.settings.model_fields_set and "ngrams" not in work.settings.model_fields_set:
+        settings = LinearSettings.for_languages([_main_language(texts)], **_said(work.settings))
+    model = fit_linear(texts, labels, settings, progress=work.progress)
+    model.save(work.out)
+    report: dict[str, Any] = {
+        "headline": {"documents": len(texts), "features": sum(model.config.features)},
+        "analysis": model.config.settings.analysis,
+        "labels": list(model.labels),
+        "weightiest": {label: model.weightiest(label) for label in model.labels},
+    }
+    valid_texts, valid_labels = labelled_texts_of(dataset, "valid")
+    if valid_texts:
+        told = model.predict(valid_texts)
+        right = sum(one == other for one, other in zip(told, valid_labels, strict=True))
+        report["headline"]["valid accuracy"] = round(right / len(told), 4)
+    return report
+
+
+def _said(settings: FitSettings) -> dict[str, Any]:
+    """What the chain file itself says of the classifier."""
+    return {
+        name: getattr(settings, name)
+        for name in settings.model_fields_set & LinearSettings.model_fields.keys()
+    }
+
+
+def _main_language(texts: Sequence[str]) -> str:
+    """The language of most of the first texts."""
+    from catenary.data import language_of
+
+    return Counter(language_of(text) for text in texts[:LANGUAGE_SAMPLE]).most_common(1)[0][0]
+
+
+FIT = Stage(
+    name="fit",
+    version=1,
+    section="models",
+    kind="model",
+    owner="researcher",
+    settings=FitSettings,
+    run=run,
+    takes=lambda raw: raw.get("family") == "linear",
+    estimate=lambda settings, sizes: Estimate(
+        2.0 + sum(sizes) / BYTES_PER_SECOND, (300 << 20) + 100 * sum(sizes), 8 << 20
+    ),
+)

@@ -1,0 +1,93 @@
+"""Frees the room of artifacts that nothing needs any more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+
+from catenary.db import writing
+from catenary.errors import Refused
+from catenary.store.catalog import ArtifactRow, forget, pointed
+from catenary.store.lineage import whole_graph
+from catenary.store.objects import (
+    discard_work,
+    is_trash,
+    locked,
+    object_folder,
+    paths_in,
+    throw_away,
+    work_folders,
+)
+from catenary.store.receipts import served_releases
+from catenary.store.releases import signed_releases
+from catenary.store.runs import living
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """What `gc` removes: artifacts (each before its inputs), ids of abandoned work, bytes of both."""
+
+    artifacts: tuple[ArtifactRow, ...]
+    work: tuple[str, ...]
+    bytes: int
+
+
+def gc(engine: Engine, home: Path, keep: Collection[str] = (), *, dry_run: bool = False) -> Garbage:
+    """Remove the artifacts that no link points to, and unfinished work on them.
+
+    Kept are those in `keep`, those that a link points to, signed releases, releases that a receipt names,
+    and all that any of these was made from. Raises Refused while a run is alive: it may be about to use
+    what nothing points to yet.
+    """
+    with writing(engine) as connection:
+        if not dry_run and living(connection):
+            raise Refused(
+                "Nothing can be removed while a run is alive.",
+                expected="no running link in `catenary status`",
+                next="catenary status",
+            )
+        unwanted = _unwanted(connection, keep)
+        if not dry_run:
+            for row in unwanted:
+                forget(connection, row.id)
+    # Rows first: killed here, whole objects are left that the catalog does not know, and the next `gc` after
+    # `doctor` finds them again. Folders first could leave rows that promise files.
+    work, work_bytes = _clear_work(home, keep, dry_run)
+    if not dry_run:
+        for row in unwanted:
+            folder = object_folder(home, row.kind, row.id)
+            if folder.exists():
+                throw_away(home, folder)
+    return Garbage(tuple(unwanted), work, sum(row.bytes for row in unwanted) + work_bytes)
+
+
+def _unwanted(connection: Connection, keep: Collection[str]) -> list[ArtifactRow]:
+    """The artifacts that nothing needs, each before its inputs."""
+    everything = whole_graph(connection)
+    inputs = everything.inputs_by_artifact()
+    needed: set[str] = set()
+    ahead = [*keep, *pointed(connection), *signed_releases(connection), *served_releases(connection)]
+    while ahead:
+        artifact_id = ahead.pop()
+        if artifact_id not in needed:
+            needed.add(artifact_id)
+            ahead += inputs.get(artifact_id, ())
+    return [row for row in reversed(everything.artifacts) if row.id not in needed]
+
+
+def _clear_work(home: Path, keep: Collection[str], dry_run: bool) -> tuple[tuple[str, ...], int]:
+    cleared, size = [], 0
+    for folder in work_folders(home):
+        if folder.name in keep:
+            continue
+        with locked(home, folder.name) as free:
+            if free:
+                size += sum(path.stat().st_size for path in paths_in(folder))
+                if not is_trash(folder):
+                    cleared.append(folder.name)
+                if not dry_run:
+                    discard_work(folder)
+    return tuple(cleared), size

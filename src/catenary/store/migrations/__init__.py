@@ -1,0 +1,1 @@
+"""How a catalog's tables came to be, a file a step: Alembic runs them, `store/schema.py` decides when."""

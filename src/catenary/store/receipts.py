@@ -1,0 +1,145 @@
+"""What served answers leave behind: receipts, feedback on them, and usage by key, model and day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from catenary.db import now, upsert
+from catenary.errors import NotFound
+from catenary.store.tables import feedback, receipts, usage
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an answer was made of. `body` (JSON values) holds template, retrieved chunks, sampling, guard
+    verdicts
+    and digests; `unreleased` says that the model was served without its gates and sign-offs."""
+
+    id: str
+    at: datetime
+    endpoint: str
+    app: str | None
+    release_id: str
+    unreleased: bool
+    key_id: str | None
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What a user said of an answer, and under which terms it may be used."""
+
+    id: int
+    receipt_id: str
+    at: datetime
+    kind: str
+    body: Mapping[str, Any]
+    consent: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one key used of one model on one day."""
+
+    day: date
+    key_id: str
+    model: str
+    requests: int
+    input_tokens: int
+    output_tokens: int
+
+
+def add_receipts(connection: Connection, written: list[Receipt]) -> None:
+    """Keep receipts. One call with many is far cheaper than many with one: each waits for the disk."""
+    rows = [
+        {
+            "id": receipt.id,
+            "at": receipt.at,
+            "endpoint": receipt.endpoint,
+            "app": receipt.app,
+            "release_id": receipt.release_id,
+            "unreleased": receipt.unreleased,
+            "key_id": receipt.key_id,
+            "body": dict(receipt.body),
+        }
+        for receipt in written
+    ]
+    if rows:
+        connection.execute(insert(receipts), rows)
+
+
+def receipt(connection: Connection, receipt_id: str) -> Receipt:
+    """The receipt with this id. Raises NotFound."""
+    row = connection.execute(select(receipts).where(receipts.c.id == receipt_id)).one_or_none()
+    if row is None:
+        raise NotFound(
+            "There is no receipt with this id.",
+            got=receipt_id,
+            expected="the id that came with an answer",
+            next="catenary trace --help",
+        )
+    return Receipt(*row)
+
+
+def receipt_rows(connection: Connection, *, release_id: str | None = None, limit: int = 100) -> list[Receipt]:
+    """The newest receipts (of one release)."""
+    query = select(receipts).order_by(receipts.c.at.desc(), receipts.c.id).limit(limit)
+    if release_id is not None:
+        query = query.where(receipts.c.release_id == release_id)
+    return [Receipt(*row) for row in connection.execute(query)]
+
+
+def served_releases(connection: Connection) -> set[str]:
+    """The ids of all releases that some receipt names."""
+    return set(connection.execute(select(receipts.c.release_id).distinct()).scalars())
+
+
+def add_feedback(
+    connection: Connection, receipt_id: str, *, kind: str, body: Mapping[str, Any], consent: str, licence: str
+) -> int:
+    """Keep what a user said of an answer; returns its number. Raises NotFound for an unknown receipt."""
+    receipt(connection, receipt_id)
+    row = {"receipt_id": receipt_id, "at": now(), "kind": kind, "consent": consent, "licence": licence}
+    statement = insert(feedback).values(**row, body=dict(body)).returning(feedback.c.id)
+    return int(connection.execute(statement).scalar_one())
+
+
+def feedback_rows(connection: Connection, *, receipt_id: str | None = None, after: int = 0) -> list[Feedback]:
+    """Feedback (on one answer) in the order it came, numbered above `after`."""
+    query = select(feedback).where(feedback.c.id > after).order_by(feedback.c.id)
+    if receipt_id is not None:
+        query = query.where(feedback.c.receipt_id == receipt_id)
+    return [Feedback(*row) for row in connection.execute(query)]
+
+
+def add_usage(connection: Connection, used: Usage) -> None:
+    """Add to what a key used of a model on a day."""
+    row = {
+        "day": used.day,
+        "key_id": used.key_id,
+        "model": used.model,
+        "requests": used.requests,
+        "input_tokens": used.input_tokens,
+        "output_tokens": used.output_tokens,
+    }
+    upsert(connection, usage, row, add=("requests", "input_tokens", "output_tokens"))
+
+
+def usage_rows(
+    connection: Connection, *, key_id: str | None = None, since: date | None = None, until: date | None = None
+) -> list[Usage]:
+    """What was used (by one key), from day `since` to day `until`, both included."""
+    query = select(usage).order_by(usage.c.day, usage.c.key_id, usage.c.model)
+    if key_id is not None:
+        query = query.where(usage.c.key_id == key_id)
+    if since is not None:
+        query = query.where(usage.c.day >= since)
+    if until is not None:
+        query = query.where(usage.c.day <= until)
+    return [Usage(*row) for row in connection.execute(query)]

@@ -1,0 +1,138 @@
+"""The loop: batches in, better weights out; a run that was killed goes on as if it had not been.
+
+`fit` is bit-exact: on one type of machine, with one number of threads and one version of torch, the same
+model, data and settings give the same bits, whether the run was interrupted or not. Another processor or
+number of threads sums in another order and gives another rounding.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from catenary.digest import digest
+from catenary.errors import Interrupted
+from catenary.progress import SILENT, Progress
+from catenary.train.batches import Batches
+from catenary.train.checkpoint import read_checkpoint, write_checkpoint
+from catenary.train.interrupt import StopRequest
+from catenary.train.memory import kept_memory
+from catenary.train.run import Objective, Run, Validate, Validation
+from catenary.train.schedule import rate
+from catenary.train.seeds import DROPOUT, MASKS, seed_at
+from catenary.train.settings import TrainSettings
+from catenary.train.weights import weights_sha256
+
+CHECKPOINT_SECONDS = 15.0  # what a kill may cost
+# At most this share of the time goes into writing checkpoints.
+WRITING_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A finished run. `losses`: one a step; `best`: the validation whose weights were kept, if asked for."""
+
+    steps: int
+    tokens: int
+    losses: list[float]
+    validations: list[Validation]
+    best: Validation | None
+    resumed_from: int  # step; 0 for a run that started anew
+    seconds: float  # of this call
+
+
+def fit(
+    model: nn.Module,
+    batches: Batches,
+    objective: Objective,
+    settings: TrainSettings,
+    *,
+    state: Path | None = None,
+    progress: Progress = SILENT,
+    validate: Validate | None = None,
+    what: str = "Training",
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> Fit:
+    """Train `model` in place; it is left in eval mode, in fp32, with the weights that `settings` asks to keep.
+
+    With `state`, the run is saved there about every `checkpoint_seconds` and goes on from what it finds
+    there. Ctrl-C and SIGTERM end it after the step in hand, with a checkpoint: it raises Interrupted.
+    Raises Diverged when the loss or the gradient is infinite or no number.
+    """
+    began = time.monotonic()
+    steps, epoch_ends = batches.extent(settings)
+    run = Run.start(model, settings)
+    identity = digest(
+        [
+            settings.model_dump(mode="json"),
+            batches.identity,
+            objective.identity,
+            weights_sha256(run.weights.named()),
+        ]
+    )
+    found = read_checkpoint(state, identity) if state is not None else None
+    if found is not None:
+        run.restore(found)
+    resumed_from, tokens_before = run.step, run.tokens
+    progress.begin(what, steps, "steps")
+    progress.advance(run.step)
+
+    with torch.random.fork_rng(devices=[]), kept_memory(), run.finished_at_last(), StopRequest() as stop:
+        masks = torch.Generator()
+        saved, pause = time.monotonic(), checkpoint_seconds
+        for batch in islice(batches.from_step(run.step), steps - run.step):
+            if run.out_of_patience:
+                break
+            masks.manual_seed(seed_at(settings.seed, MASKS, run.step))
+            torch.manual_seed(seed_at(settings.seed, DROPOUT, run.step))
+            share = rate(run.step, steps, schedule=settings.schedule, warmup=settings.warmup)
+            run.take(batch, objective, masks, share * settings.learning_rate)
+            if validate is not None and _is_due(run.step, steps, settings.eval_every, epoch_ends):
+                run.validate(validate)
+                for name, value in run.validations[-1].figures.items():
+                    progress.metric(f"valid_{name}", value, run.step)
+            progress.metric("train_loss", run.losses[-1], run.step)
+            progress.advance(
+                1,
+                loss=run.losses[-1],
+                lr=share * settings.learning_rate,
+                tokens_per_second=(run.tokens - tokens_before) / (time.monotonic() - began),
+            )
+            if state is not None and (stop.asked or time.monotonic() - saved > pause):
+                writing = time.monotonic()
+                write_checkpoint(state, run.checkpoint(identity))
+                saved = time.monotonic()
+                pause = max(checkpoint_seconds, (saved - writing) / WRITING_SHARE)
+            if stop.asked:
+                raise _interrupted(run.step, steps, saved=state is not None)
+    return Fit(
+        steps=run.step,
+        tokens=run.tokens,
+        losses=run.losses,
+        validations=run.validations,
+        best=run.best,
+        resumed_from=resumed_from,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _is_due(step: int, steps: int, every: int | None, epoch_ends: list[int]) -> bool:
+    return step == steps or (step % every == 0 if every is not None else step in epoch_ends)
+
+
+def _interrupted(step: int, steps: int, *, saved: bool) -> Interrupted:
+    if saved:
+        return Interrupted(
+            "Training was stopped after step {step} of {steps}.",
+            step=step,
+            steps=steps,
+            next="run the same again: it goes on from this step",
+        )
+    return Interrupted(
+        "Training was stopped after step {step} of {steps}; nothing was saved.", step=step, steps=steps
+    )

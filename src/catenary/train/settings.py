@@ -1,0 +1,94 @@
+"""What a training run can be told, whatever its objective."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from catenary.errors import InvalidInput
+
+# What a smaller value of is better; every other figure is better when larger.
+LOWER_IS_BETTER = frozenset({"loss"})
+
+
+class TrainSettings(BaseModel):
+    """How weights are moved. Every field changes the result, so all of them belong to a recipe.
+
+    Either `steps` or `epochs` (whole passes, as many more as `least_steps` takes) says how long; either
+    `batch_tokens` (a budget that padding counts against) or `batch_size` (documents) says how much at a time.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    steps: int | None = Field(None, ge=1)
+    epochs: int | None = Field(None, ge=1)
+    least_steps: int = Field(
+        0, ge=0, description="with epochs: more passes are made until there are so many steps"
+    )
+    batch_tokens: int | None = Field(None, ge=1)
+    batch_size: int | None = Field(None, ge=1)
+
+    learning_rate: float = Field(1e-3, gt=0)
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    warmup: float = Field(0.06, ge=0, le=1, description="share of the steps over which the rate rises from 0")
+    weight_decay: float = Field(0.01, ge=0)
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.98, ge=0, lt=1)
+    clip: float = Field(
+        1.0, gt=0, description="largest norm of the gradient; longer ones are shortened to it"
+    )
+    dropout: float = Field(0.1, ge=0, lt=1)
+    ema: float | None = Field(None, gt=0, lt=1, description="decay of the averaged weights; none: no average")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="of matrix products; see precision.py"
+    )
+    seed: int = Field(0, ge=0, lt=2**32)
+
+    eval_every: int | None = Field(None, ge=1, description="steps between validations; none: once an epoch")
+    monitor: str | None = Field(
+        None, description="validation figure whose best weights are kept; none: the last"
+    )
+    patience: int | None = Field(
+        None, ge=1, description="validations without a better figure before it stops"
+    )
+
+    @model_validator(mode="after")
+    def _agrees(self) -> TrainSettings:
+        if (self.steps is None) == (self.epochs is None):
+            raise InvalidInput("Set either steps or epochs.", got=f"steps={self.steps}, epochs={self.epochs}")
+        if (self.batch_tokens is None) == (self.batch_size is None):
+            raise InvalidInput(
+                "Set either batch_tokens or batch_size.",
+                got=f"batch_tokens={self.batch_tokens}, batch_size={self.batch_size}",
+            )
+        if self.least_steps and self.epochs is None:
+            raise InvalidInput("least_steps goes with epochs; steps alone says how long.")
+        if self.patience is not None and self.monitor is None:
+            raise InvalidInput("patience needs monitor: the validation figure to be patient about.")
+        return self
+
+
+class MaskedLMSettings(BaseModel):
+    """What is hidden in masked-LM pretraining, and what the token embeddings start from."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    mask_rate: float = Field(0.15, gt=0, lt=1, description="share of the ordinary tokens that are hidden")
+    embeddings: Literal["random", "cooccurrence"] = Field(
+        "random", description="where token embeddings start; cooccurrence: see embeddings.py"
+    )
+
+
+class ClassifySettings(BaseModel):
+    """What is added to plain cross-entropy in classification; nothing, by default."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Szegedy et al. 2016, §7")
+    mlm_weight: float = Field(
+        0.0, ge=0, description="weight of a masked-LM loss beside it; 0: nothing is hidden"
+    )
+    mask_rate: float = Field(
+        0.15, gt=0, lt=1, description="share of the ordinary tokens that are hidden, if any"
+    )

@@ -1,0 +1,47 @@
+"""Texts as the rows of ids that a model is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from catenary.errors import InvalidInput
+from catenary.tokenizer import Tokenizer
+from catenary.train.batches import TokenRows
+
+
+def first_tokens(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> TokenRows:
+    """One row a text: its first `max_tokens` tokens, framed as the tokenizer frames them. Serving reads as much."""
+    backend = tokenizer.truncate(max_tokens).backend
+    return TokenRows.of([encoding.ids for encoding in backend.encode_batch_fast(texts)])
+
+
+def all_tokens(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> TokenRows:
+    """Long texts in several rows of at most `max_tokens` tokens, each framed; rows of special tokens alone left out."""
+    backend = tokenizer.truncate(max_tokens).backend
+    special = tokenizer.special_ids
+    return TokenRows.of(
+        [
+            piece.ids
+            for encoding in backend.encode_batch_fast(texts)
+            for piece in (encoding, *encoding.overflowing)
+            if not special.issuperset(piece.ids)
+        ]
+    )
+
+
+def ordinary_ids(tokenizer: Tokenizer) -> tuple[int, ...]:
+    """All ids but the special tokens'."""
+    return tuple(sorted(set(range(tokenizer.vocab_size)) - tokenizer.special_ids))
+
+
+def mask_id(tokenizer: Tokenizer, folder: Path) -> int:
+    """The id that stands for a hidden token. Raises InvalidInput where the tokenizer has none."""
+    found = tokenizer.id_of("[MASK]")
+    if found is None:
+        raise InvalidInput(
+            "Masked-LM training needs a tokenizer with a mask token.",
+            where=str(folder),
+            got="no [MASK]",
+        )
+    return found

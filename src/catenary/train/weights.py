@@ -1,0 +1,134 @@
+"""A model's weights laid end to end: one tensor to step, clip, average and cast, whatever number of layers.
+
+The optimiser moves masters in fp32. The model computes with the masters themselves or with a bf16 copy of them,
+renewed after every step (Micikevicius et al. 2018, §3.1): then no product casts anything, which at small widths costs
+more than the products.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+Named = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Flat:
+    """Parameters that the optimiser treats alike, end to end, in the order of `shapes`."""
+
+    master: nn.Parameter  # fp32; its .grad is what the optimiser reads
+    compute: torch.Tensor  # what the model computes with, in its dtype
+    gradient: torch.Tensor  # of `compute`
+    shapes: Mapping[str, torch.Size]
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, nn.Parameter], dtype: torch.dtype) -> Flat:
+        """Lay these end to end; from now on they are views of `compute`, and their gradients of `gradient`."""
+        whole = [parameter.detach().float().flatten() for parameter in parameters.values()]
+        master = nn.Parameter(torch.cat(whole) if whole else torch.empty(0))
+        same = dtype == torch.float32
+        compute = master.data if same else master.data.to(dtype)
+        gradient = torch.zeros_like(compute)
+        master.grad = gradient if same else torch.zeros_like(master)
+        flat = cls(master, compute, gradient, {name: p.shape for name, p in parameters.items()})
+        parts, slopes = flat.parts(compute), flat.parts(gradient)
+        for name, parameter in parameters.items():
+            parameter.data, parameter.grad = parts[name], None
+            parameter.grad = slopes[name]
+        return flat
+
+    def parts(self, whole: torch.Tensor) -> Named:
+        """Views of a tensor laid out as `master` is, by the parameters' names."""
+        pieces = torch.split(whole, [shape.numel() for shape in self.shapes.values()])
+        return {
+            name: piece.view(shape) for (name, shape), piece in zip(self.shapes.items(), pieces, strict=True)
+        }
+
+
+class Weights:
+    """The weights of a model in training: those with decay, those without, and what is not trained.
+
+    Biases and norms, everything with one dimension, are not decayed (Devlin et al. 2019, A.2): shrinking them
+    moves the activations instead of making the model simpler.
+    """
+
+    def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        frozen = {name: p for name, p in model.named_parameters() if not p.requires_grad}
+        self.decayed = Flat.of({name: p for name, p in trained.items() if p.ndim > 1}, dtype)
+        self.kept = Flat.of({name: p for name, p in trained.items() if p.ndim <= 1}, dtype)
+        self._frozen = {name: p.data.float() for name, p in frozen.items()}
+        for parameter in frozen.values():
+            parameter.data = parameter.data.to(dtype)
+        self._parameters = trained | frozen
+        self.buffers = dict(model.named_buffers())
+
+    @property
+    def flats(self) -> tuple[Flat, Flat]:
+        """With decay, without."""
+        return self.decayed, self.kept
+
+    def named(self, wholes: Sequence[torch.Tensor] | None = None) -> Named:
+        """fp32 weights by name: the masters, or others laid out like them; and what is not trained."""
+        parts = self._frozen | self.buffers
+        for flat, whole in zip(self.flats, wholes or [flat.master.data for flat in self.flats], strict=True):
+            parts |= flat.parts(whole)
+        return parts
+
+    def gather_gradient(self, longest: float) -> float:
+        """Give the masters their gradients, shortened to a norm of at most `longest`; return the norm before."""
+        for flat in self.flats:
+            if flat.master.grad is not flat.gradient:
+                assert flat.master.grad is not None
+                flat.master.grad.copy_(flat.gradient)
+        gradients = [flat.master.grad for flat in self.flats if flat.master.grad is not None]
+        norm = math.sqrt(sum(torch.linalg.vector_norm(gradient).item() ** 2 for gradient in gradients))
+        if norm > longest:
+            for gradient in gradients:
+                gradient.mul_(longest / norm)
+        return norm
+
+    def renew(self) -> None:
+        """After a step: let the model compute with the moved masters, and start the next gradient at zero."""
+        for flat in self.flats:
+            if flat.compute.dtype != flat.master.dtype:
+                flat.compute.copy_(flat.master.data)
+            flat.gradient.zero_()
+
+    @contextmanager
+    def lent(self, others: Mapping[str, torch.Tensor]) -> Iterator[None]:
+        """The model with these weights, in fp32, in place of its own."""
+        own = {name: p.data for name, p in self._parameters.items()}
+        self._give(others)
+        try:
+            yield
+        finally:
+            self._give(own)
+
+    def settle(self, others: Mapping[str, torch.Tensor]) -> None:
+        """Leave the model with copies of these weights, in fp32, and without gradients: the end of training."""
+        self._give({name: others[name].clone() for name in self._parameters})
+        for parameter in self._parameters.values():
+            parameter.grad = None
+
+    def _give(self, others: Mapping[str, torch.Tensor]) -> None:
+        for name, parameter in self._parameters.items():
+            parameter.data = others[name]
+
+
+def weights_sha256(weights: Mapping[str, torch.Tensor]) -> str:
+    """Of the names, shapes and bits of all tensors."""
+    sha = hashlib.sha256()
+    for name in sorted(weights):
+        tensor = weights[name].detach().contiguous()
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return sha.hexdigest()

@@ -1,0 +1,110 @@
+"""Gates: what passes, what is refused, what evidence is kept, and what is refused as a gate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from catenary.chain.gates import AnyGate, Comparison, Facts, Gate, Metric, judge, verdict
+from catenary.errors import InvalidInput
+
+FACTS = Facts(
+    metrics={
+        "quality.encoder.accuracy": Metric(0.87, 0.85, 0.89, 1700),
+        "quality.linear.accuracy": Metric(0.86, 0.84, 0.88, 1700),
+        "quality.encoder.f1": Metric(0.80, 0.78, 0.82, 1700),
+    },
+    comparisons={
+        ("quality.encoder.accuracy", "quality.linear.accuracy"): Comparison(0.01, -0.005, 0.025, 0.2, 1700),
+        ("quality.linear.accuracy", "quality.encoder.accuracy"): Comparison(-0.01, -0.025, 0.005, 0.2, 1700),
+    },
+    parity=lambda: {"agreement": 0.998, "n": 1700},
+    licences={"MIT": ["reviews"], "CC-BY-4.0": ["news"]},
+    personal_data=lambda: {"phone": 2},
+)
+
+
+def gate(raw: dict[str, Any]) -> Gate:
+    return TypeAdapter(AnyGate).validate_python(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "outcome"),
+    [
+        ({"metric": "quality.encoder.accuracy", "at_least": 0.87}, "passed"),
+        ({"metric": "quality.encoder.accuracy", "at_least": 0.88}, "failed"),
+        ({"metric": "quality.encoder.accuracy", "at_least": 0.86, "rule": "interval"}, "failed"),
+        ({"metric": "quality.encoder.accuracy", "at_least": 0.85, "rule": "interval"}, "passed"),
+        ({"metric": "quality.encoder.f1", "at_most": 0.81}, "passed"),
+        ({"metric": "quality.encoder.f1", "at_most": 0.81, "rule": "interval"}, "failed"),
+        ({"metric": "quality.encoder.accuracy", "better_than": "quality.linear.accuracy"}, "failed"),
+        (
+            {"metric": "quality.encoder.accuracy", "better_than": "quality.linear.accuracy", "p_below": 0.3},
+            "passed",
+        ),
+        (
+            {"metric": "quality.linear.accuracy", "better_than": "quality.encoder.accuracy", "p_below": 0.3},
+            "failed",
+        ),
+        ({"parity": 0.995}, "passed"),
+        ({"parity": 0.999}, "failed"),
+        ({"licences": ["MIT", "CC-BY-4.0"]}, "passed"),
+        ({"licences": ["MIT"]}, "failed"),
+        ({"personal_data": 2}, "passed"),
+        ({"personal_data": 0}, "failed"),
+        ({"personal_data": 0, "on_fail": "warn"}, "warned"),
+    ],
+)
+def test_outcomes(raw: dict[str, Any], outcome: str) -> None:
+    [result] = judge([gate(raw)], FACTS)
+    assert result.outcome == outcome
+    assert result.evidence
+    assert result.sentence
+
+
+def test_no_source_at_all_is_no_known_licence() -> None:
+    assert judge([gate({"licences": ["MIT"]})], Facts())[0].outcome == "failed"
+
+
+def test_the_worst_outcome_decides() -> None:
+    warned, passed, failed = {"personal_data": 0, "on_fail": "warn"}, {"parity": 0.9}, {"parity": 1.0}
+    assert verdict(judge([gate(passed), gate(warned)], FACTS)) == "warned"
+    assert verdict(judge([gate(warned), gate(failed), gate(passed)], FACTS)) == "failed"
+    assert verdict([]) == "passed"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"metric": "quality.encoder.accuracy"},
+        {"metric": "a.b.c", "at_least": 1, "at_most": 2},
+        {"parity": 0.9, "licences": ["MIT"]},
+        {"acuracy": 0.9},
+        {},
+    ],
+)
+def test_a_gate_says_one_thing(raw: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        gate(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"metric": "quality.encoder.mcc", "at_least": 0.5},
+        {"metric": "quality.encoder.f1", "better_than": "quality.linear.accuracy"},
+    ],
+)
+def test_what_was_not_measured_cannot_pass(raw: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        judge([gate(raw)], FACTS)
+
+
+def test_costly_facts_are_gathered_only_where_a_gate_asks() -> None:
+    def never() -> dict[str, Any]:
+        raise AssertionError("nobody asked")
+
+    facts = Facts(metrics=FACTS.metrics, parity=never, personal_data=never)
+    assert judge([gate({"metric": "quality.encoder.f1", "at_least": 0.5})], facts)[0].outcome == "passed"

