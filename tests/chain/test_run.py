@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -126,8 +127,10 @@ def test_kill_9_anywhere_loses_nothing_and_leaves_nothing_half_made(tmp_path: Pa
     expected = uninterrupted(tmp_path / "whole")
     rng = random.Random(kills)
     done = 0
-    while done < kills:
-        folder = tmp_path / f"killed-{done}"
+    for chain in itertools.count():
+        if done >= kills:
+            break
+        folder = tmp_path / f"killed-{chain}"
         folder.mkdir()
         path = write_chain(folder, SLOW_CHAIN)
         while True:
@@ -144,6 +147,15 @@ def test_kill_9_anywhere_loses_nothing_and_leaves_nothing_half_made(tmp_path: Pa
             store.doctor()
             assert not store.verify()
         assert run_chain(path) == expected
+
+
+def test_what_a_kill_after_the_commit_left_is_cleared_by_the_next_run(tmp_path: Path) -> None:
+    made = run_chain(write_chain(tmp_path))
+    left = tmp_path / ".catenary" / "work" / made["datasets.loud"] / "state"
+    left.mkdir(parents=True)
+    (left / "step").write_text("7")
+    assert run_chain(tmp_path / "catenary.yaml") == made
+    assert list((tmp_path / ".catenary" / "work").iterdir()) == []
 
 
 def test_a_second_process_waits_and_then_reuses(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def _forget_links(chain: Chain, store: Store) -> None:
 
 def _reuse(step: Planned, plan: Plan, store: Store, watcher: Watcher) -> Outcome:
     artifact = store.get(step.id)
+    store.clear_work(step.id)  # a kill may have come between the commit and this
     _finish(step, plan, store, artifact)
     watcher.reused(step, artifact)
     return Outcome(step, artifact, 0.0, reused=True)

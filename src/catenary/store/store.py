@@ -121,6 +121,10 @@ class Store:
         """
         return objects.open_workspace(self.home.path, artifact_id, wait=wait)
 
+    def clear_work(self, artifact_id: str) -> None:
+        """Remove what a killed process left of an artifact's making; not while another is at it."""
+        objects.clear_work(self.home.path, artifact_id)
+
     def commit(
         self,
         workspace: Workspace,
