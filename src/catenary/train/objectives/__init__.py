@@ -1,0 +1,13 @@
+"""What a model is trained to do: from a batch to a loss, and from held-out batches to figures. A file an objective.
+
+An objective is a frozen value with an `identity`, a `loss(model, batch, generator)` and a `measure(model, batches)`;
+`train/run.py` has the protocol. Its randomness, all but dropout's, comes from the generator that it is given.
+
+Shapes: B documents, T tokens of the longest, M masked places, V vocabulary, C classes.
+"""
+
+from catenary.train.objectives.classify import Classify
+from catenary.train.objectives.classify_and_read import ClassifierAndReader, ClassifyAndRead
+from catenary.train.objectives.masked import MaskedLM
+
+__all__ = ["ClassifierAndReader", "Classify", "ClassifyAndRead", "MaskedLM"]
