@@ -59,6 +59,17 @@ def test_a_position_is_one_integer(ids, size, step):
         assert next(whole).documents.tolist() == next(resumed).documents.tolist()
 
 
+@given(rows, sizes, st.integers(1, 9))
+def test_a_batch_in_parts_is_the_same_batch(ids, size, parts):
+    batch = next(made(ids, **size).from_step(0))
+    split = batch.split(parts)
+    assert len(split) == min(parts, len(batch.documents))
+    assert torch.equal(torch.cat([part.input_ids_BT for part in split]), batch.input_ids_BT)
+    assert torch.equal(torch.cat([part.labels_B for part in split]), batch.labels_B)
+    assert sum(part.tokens for part in split) == batch.tokens
+    assert np.concatenate([part.documents for part in split]).tolist() == batch.documents.tolist()
+
+
 def test_order_depends_on_seed_and_epoch_alone():
     ids = [[1] * (1 + i % 7) for i in range(200)]
 

@@ -63,9 +63,9 @@ def test_something_is_always_masked():
 def test_a_batch_without_an_ordinary_token_costs_nothing():
     model = build(CONFIG, "mlm", seed=0)
     batch = Batches(TokenRows.of([[2, 1, 3]]), 0, batch_size=1).batch(torch.arange(1).numpy())
-    loss = MaskedLM(0.3, MASK, ORDINARY).loss(model, batch, torch.Generator())
+    loss, count = MaskedLM(0.3, MASK, ORDINARY).loss(model, batch, torch.Generator())
     loss.backward()
-    assert loss.item() == 0
+    assert (loss.item(), count) == (0, 0)
     assert torch.isfinite(model.embedding.weight.grad).all()
 
 
@@ -75,10 +75,11 @@ def test_masked_lm_loss_is_the_cross_entropy_of_all_logits_at_the_chosen_places(
     batch = Batches(TokenRows.of([[2, 9, 11, 50, 3], [2, 80, 81, 3]]), 0, batch_size=2).batch(
         torch.arange(2).numpy()
     )
-    loss = objective.loss(model, batch, torch.Generator().manual_seed(0))
+    loss, count = objective.loss(model, batch, torch.Generator().manual_seed(0))
     seen, places = objective.mask(batch.input_ids_BT, torch.Generator().manual_seed(0))
     logits = model(seen, batch.attention_mask_BT).logits.flatten(0, 1)
     expected = nn.functional.cross_entropy(logits[places], batch.input_ids_BT.flatten()[places])
+    assert count == len(places)
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
@@ -106,7 +107,7 @@ def test_classification_losses():
     batch = Batch(torch.arange(2).numpy(), torch.zeros(2, 3, dtype=torch.int64), None, labels, 6)
 
     def loss(smoothing=0.0):
-        return Classify(smoothing).loss(Fixed(logits), batch, torch.Generator()).item()
+        return Classify(smoothing).loss(Fixed(logits), batch, torch.Generator()).mean.item()
 
     expected = nn.functional.cross_entropy
     assert loss() == pytest.approx(expected(logits, labels).item())
@@ -129,8 +130,8 @@ def test_reading_beside_classifying_adds_the_masked_lm_loss_on_the_same_pass():
         return torch.Generator().manual_seed(1)
 
     seen, _ = masked.mask(batch.input_ids_BT, draws())
-    expected = plain.of(classifier(seen).logits, batch) + 0.5 * masked.loss(read, batch, draws())
-    assert ClassifyAndRead(plain, masked, 0.5).loss(both, batch, draws()).item() == pytest.approx(
+    expected = plain.of(classifier(seen).logits, batch) + 0.5 * masked.loss(read, batch, draws()).mean
+    assert ClassifyAndRead(plain, masked, 0.5).loss(both, batch, draws()).mean.item() == pytest.approx(
         expected.item()
     )
 

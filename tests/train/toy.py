@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from catenary.train.batches import Batch, Batches, TokenRows
+from catenary.train.objectives import Loss
 from catenary.train.settings import TrainSettings
 
 
@@ -32,11 +33,11 @@ class ToyObjective:
 
     identity = "toy"
 
-    def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> torch.Tensor:
+    def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Loss:
         model.seen += 1
         logits = model(batch.input_ids_BT)
         noise = torch.rand(logits.shape, generator=generator)
-        return nn.functional.cross_entropy(logits.float() + 0.1 * noise, batch.labels_B)
+        return Loss(nn.functional.cross_entropy(logits.float() + 0.1 * noise, batch.labels_B), len(logits))
 
 
 def settings(**changed: object) -> TrainSettings:

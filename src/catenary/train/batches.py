@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -73,6 +74,28 @@ class Batch:
     labels_B: torch.Tensor | None
     tokens: int  # without padding
 
+    def split(self, parts: int) -> list[Batch]:
+        """The same documents in at most `parts` batches of neighbours."""
+        if parts == 1:
+            return [self]
+        lengths_B = (
+            torch.full((len(self.documents),), self.input_ids_BT.shape[1])
+            if self.attention_mask_BT is None
+            else self.attention_mask_BT.sum(1)
+        )
+        ends = [len(self.documents) * part // parts for part in range(parts + 1)]
+        return [
+            Batch(
+                self.documents[i:j],
+                self.input_ids_BT[i:j],
+                None if self.attention_mask_BT is None else self.attention_mask_BT[i:j],
+                None if self.labels_B is None else self.labels_B[i:j],
+                int(lengths_B[i:j].sum()),
+            )
+            for i, j in pairwise(ends)
+            if i < j
+        ]
+
 
 @dataclass(frozen=True)
 class Batches:
@@ -114,12 +137,15 @@ class Batches:
 
     def from_step(self, step: int) -> Iterator[Batch]:
         """The batches from the `step`-th on, pass after pass without end."""
+        return map(self.batch, self.documents_from(step))
+
+    def documents_from(self, step: int) -> Iterator[NDArray[np.int64]]:
+        """The documents of each step from the `step`-th on."""
         epoch = 0
         while True:
             planned = self.epoch(epoch)
             if step < len(planned):
-                for documents in planned[step:]:
-                    yield self.batch(documents)
+                yield from planned[step:]
             step = max(0, step - len(planned))
             epoch += 1
 

@@ -18,11 +18,12 @@ from torch import nn
 from catenary.digest import digest
 from catenary.errors import Interrupted
 from catenary.progress import SILENT, Progress
-from catenary.train.batches import Batches
 from catenary.train.checkpoint import read_checkpoint, write_checkpoint
+from catenary.train.dealing import B, Dealer
 from catenary.train.interrupt import StopRequest
 from catenary.train.memory import kept_memory
-from catenary.train.run import Objective, Run, Validate, Validation
+from catenary.train.objectives.objective import Objective
+from catenary.train.run import Run, Validate, Validation
 from catenary.train.schedule import rate
 from catenary.train.seeds import DROPOUT, MASKS, seed_at
 from catenary.train.settings import TrainSettings
@@ -48,8 +49,8 @@ class Fit:
 
 def fit(
     model: nn.Module,
-    batches: Batches,
-    objective: Objective,
+    batches: Dealer[B],
+    objective: Objective[B],
     settings: TrainSettings,
     *,
     state: Path | None = None,

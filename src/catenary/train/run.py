@@ -6,31 +6,20 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch import nn
 
 from catenary.errors import CatenaryError
-from catenary.train.batches import Batch
 from catenary.train.checkpoint import Checkpoint
+from catenary.train.dealing import B
+from catenary.train.objectives.objective import Objective
 from catenary.train.optimiser import optimiser
 from catenary.train.precision import compute_dtype
 from catenary.train.settings import LOWER_IS_BETTER, TrainSettings
 from catenary.train.weights import Named, Weights
 
 Validate = Callable[[nn.Module], Mapping[str, float]]
-
-
-class Objective(Protocol):
-    """What a model is trained to do."""
-
-    @property
-    def identity(self) -> str:
-        """Equal for objectives that give equal losses."""
-
-    def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> torch.Tensor:
-        """The mean loss of the batch; all randomness but dropout's comes from `generator`."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +57,9 @@ class Run:
         average = [flat.master.data.clone() for flat in weights.flats] if settings.ema is not None else None
         return cls(model, settings, weights, optimiser(weights, settings), average)
 
-    def take(self, batch: Batch, objective: Objective, masks: torch.Generator, learning_rate: float) -> None:
+    def take(self, batch: B, objective: Objective[B], masks: torch.Generator, learning_rate: float) -> None:
         """One step. Raises Diverged, with nothing moved, when the loss or the gradient is no finite number."""
-        loss = objective.loss(self.model, batch, masks)
+        loss = objective.loss(self.model, batch, masks).mean
         self._watch("loss", loss.item(), learning_rate)
         loss.backward()  # type: ignore[no-untyped-call]
         self._watch("gradient norm", self.weights.gather_gradient(self.settings.clip), learning_rate)

@@ -1,7 +1,8 @@
 """What a model is trained to do: from a batch to a loss, and from held-out batches to figures. A file an objective.
 
-An objective is a frozen value with an `identity`, a `loss(model, batch, generator)` and a `measure(model, batches)`;
-`train/run.py` has the protocol. Its randomness, all but dropout's, comes from the generator that it is given.
+An objective is a frozen value with an `identity`, a `loss(model, batch, generator)` that gives `Loss(mean, of)`, and a
+`measure(model, batches)`; `objective.py` has the protocol. Its batches may be of any type that a dealer deals
+(`train/dealing.py`). Its randomness, all but dropout's, comes from the generator that it is given.
 
 Shapes: B documents, T tokens of the longest, M masked places, V vocabulary, C classes.
 """
@@ -9,5 +10,6 @@ Shapes: B documents, T tokens of the longest, M masked places, V vocabulary, C c
 from catenary.train.objectives.classify import Classify
 from catenary.train.objectives.classify_and_read import ClassifierAndReader, ClassifyAndRead
 from catenary.train.objectives.masked import MaskedLM
+from catenary.train.objectives.objective import Loss, Objective
 
-__all__ = ["ClassifierAndReader", "Classify", "ClassifyAndRead", "MaskedLM"]
+__all__ = ["ClassifierAndReader", "Classify", "ClassifyAndRead", "Loss", "MaskedLM", "Objective"]

@@ -11,6 +11,7 @@ from torch import nn
 
 from catenary.digest import digest
 from catenary.train.batches import Batch, Batches
+from catenary.train.objectives.objective import Loss
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,10 @@ class Classify:
         """Equal for objectives that give equal losses."""
         return digest(["classify", self.label_smoothing])
 
-    def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> torch.Tensor:
+    def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Loss:
         """L = −1/B Σ log p(class | document)."""
         logits_BC = model(batch.input_ids_BT, batch.attention_mask_BT).logits
-        return self.of(logits_BC, batch)
+        return Loss(self.of(logits_BC, batch), len(logits_BC))
 
     def of(self, logits_BC: torch.Tensor, batch: Batch) -> torch.Tensor:
         """The loss of these answers."""

@@ -13,6 +13,7 @@ from catenary.models import Model, Output
 from catenary.train.batches import Batch, Batches
 from catenary.train.objectives.classify import Classify
 from catenary.train.objectives.masked import MaskedLM
+from catenary.train.objectives.objective import Loss
 from catenary.train.objectives.targets import mean_cross_entropy
 
 
@@ -45,15 +46,15 @@ class ClassifyAndRead:
         """Equal for objectives that give equal losses."""
         return digest(["classify-and-read", self.classify.identity, self.masked.identity, self.weight])
 
-    def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> torch.Tensor:
-        """The sum of both; `model` is a ClassifierAndReader."""
+    def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Loss:
+        """The sum of both; `model` is a ClassifierAndReader. Parts of a step weigh by their documents."""
         assert isinstance(model, ClassifierAndReader)
         masked_BT, places, targets = self.masked.cloze(batch.input_ids_BT, generator)
         output = model(masked_BT, batch.attention_mask_BT)
         hidden_MD = output.hidden.flatten(0, 1)[places]
         logits_MV = model.reader(hidden_MD, model.classifier.embedding.weight)
-        read = mean_cross_entropy(logits_MV, targets)
-        return self.classify.of(output.logits, batch) + self.weight * read
+        read = mean_cross_entropy(logits_MV, targets).mean
+        return Loss(self.classify.of(output.logits, batch) + self.weight * read, len(output.logits))
 
     def measure(self, model: nn.Module, batches: Batches) -> Mapping[str, float]:
         """Of the classifier, with nothing hidden."""

@@ -12,6 +12,7 @@ from torch import nn
 
 from catenary.digest import digest
 from catenary.train.batches import Batch, Batches
+from catenary.train.objectives.objective import Loss
 from catenary.train.objectives.targets import IGNORED, mean_cross_entropy
 from catenary.train.seeds import VALIDATION_MASKS, seed_at
 
@@ -72,7 +73,7 @@ class MaskedLM:
         targets = F.pad(input_ids_BT.flatten()[places], (0, filler), value=IGNORED)
         return masked_BT, F.pad(places, (0, filler)), targets
 
-    def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> torch.Tensor:
+    def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Loss:
         """L = −1/M Σ log p(token | the rest), over the chosen places alone: no other logits are computed."""
         masked_BT, places, targets = self.cloze(batch.input_ids_BT, generator)
         logits_MV = model(masked_BT, batch.attention_mask_BT, logits_at=places).logits
