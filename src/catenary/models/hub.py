@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from typing import Any
 import torch
 
 from catenary.errors import Damaged, InvalidInput, NotFound
-from catenary.files import write_whole
+from catenary.files import make_folder, sync_folder, write_whole
 from catenary.models.checkpoint import as_tied, drop_copies, files_of, fill, in_our_names, in_their_names
 from catenary.models.config import HeadName, TransformerConfig
 from catenary.models.families.family import Family, Tensors
@@ -32,7 +33,9 @@ from catenary.models.initialise import initialise
 from catenary.models.model import Model
 from catenary.models.sentence import read_pooling, write_pooling
 from catenary.models.sizes import family_of
-from catenary.models.tensors import check_finite, read_folder, write_tensors
+from catenary.models.tensors import INDEX, MAX_SHARD_BYTES, WHOLE, check_finite, read_folder, write_weights
+
+WEIGHTS = (WHOLE, INDEX, "model-*-of-*.safetensors")
 
 # What a model folder carries besides its weights: passed through as it is.
 COMPANIONS = (
@@ -119,10 +122,15 @@ def load(
     return model.to(dtype or _common_dtype(given)).eval()
 
 
-def save(model: Model, folder: Path | str) -> None:
-    """Write config.json and model.safetensors into `folder`; the same model gives the same bytes."""
+def save(model: Model, folder: Path | str, *, max_shard_bytes: int = MAX_SHARD_BYTES) -> None:
+    """Write config.json and model.safetensors into `folder`; the same model gives the same bytes.
+
+    Weights of more than `max_shard_bytes` go into shards with an index. All or nothing: everything is written beside
+    and synced first, and config.json, without which a folder holds no model, is taken away before the weights change
+    and put back last.
+    """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     family = family_of(model.config.family)
     files = files_of(family, model.head_name)
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
@@ -130,13 +138,20 @@ def save(model: Model, folder: Path | str) -> None:
     if model.labels:
         settings["id2label"] = {str(number): label for number, label in enumerate(model.labels)}
         settings["label2id"] = {label: number for number, label in enumerate(model.labels)}
-    write_json(settings, folder / "config.json")
-    if model.head_name == "embed":
-        write_pooling(folder, model.pooling, model.config.hidden_size)
-    write_tensors(
-        in_their_names(model.state_dict(), family, model.head_name, model.config),
-        folder / "model.safetensors",
-    )
+    tensors = in_their_names(model.state_dict(), family, model.head_name, model.config)
+    with tempfile.TemporaryDirectory(prefix=".saving-", dir=folder) as name:
+        beside = Path(name)
+        weights = write_weights(tensors, beside, max_shard_bytes)
+        write_json(settings, beside / "config.json")
+        (folder / "config.json").unlink(missing_ok=True)
+        sync_folder(folder)
+        for stale in (path for pattern in WEIGHTS for path in folder.glob(pattern)):
+            stale.unlink()
+        if model.head_name == "embed":
+            write_pooling(folder, model.pooling, model.config.hidden_size)
+        for file in (*weights, "config.json"):
+            (beside / file).replace(folder / file)
+        sync_folder(folder)
 
 
 def copy_companions(source: Path | str, folder: Path | str) -> tuple[str, ...]:

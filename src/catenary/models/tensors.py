@@ -20,8 +20,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from catenary.errors import Damaged, InvalidInput
-from catenary.files import sync_folder
+from catenary.files import write_whole
 
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+MAX_SHARD_BYTES = (
+    5_000_000_000  # Hugging Face's custom: what most file systems and proxies carry in one piece
+)
 MAX_HEADER_BYTES = 100_000_000  # the format's own limit
 DTYPE_BYTES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
@@ -144,7 +148,7 @@ def read_folder(folder: Path) -> dict[str, Tensor]:
     Raises InvalidInput where there are none (pickled weights are never opened), Damaged where the index and the
     shards disagree.
     """
-    whole, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    whole, index = folder / WHOLE, folder / INDEX
     if whole.is_file():
         return read_tensors(whole)
     if not index.is_file():
@@ -195,18 +199,44 @@ def _shards(index: Path) -> Mapping[str, str]:
 
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """One file, its tensors by name: the same tensors give the same bytes. Written beside, then renamed."""
-    beside = path.with_name(f".{path.name}.partial")
+    """One file, its tensors by name, on the disk when it returns: the same tensors give the same bytes."""
     ordered = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
-    try:
-        save_file(ordered, beside, metadata={"format": "pt"})
-        with beside.open("rb+") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    save_file(ordered, path, metadata={"format": "pt"})
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def write_weights(tensors: Mapping[str, Tensor], folder: Path, max_shard_bytes: int) -> tuple[str, ...]:
+    """`model.safetensors`, or shards of at most `max_shard_bytes` and their index; returns the files' names.
+
+    A tensor larger than that has a shard of its own. Names and index are Hugging Face's.
+    """
+    shards = _cut(tensors, max_shard_bytes)
+    if len(shards) == 1:
+        write_tensors(tensors, folder / WHOLE)
+        return (WHOLE,)
+    files = [f"model-{number:05}-of-{len(shards):05}.safetensors" for number in range(1, len(shards) + 1)]
+    for file, names in zip(files, shards, strict=True):
+        write_tensors({name: tensors[name] for name in names}, folder / file)
+    shard_of = {name: file for file, names in zip(files, shards, strict=True) for name in names}
+    total = sum(tensor.nbytes for tensor in tensors.values())
+    index = {"metadata": {"total_size": total}, "weight_map": shard_of}
+    write_whole(folder / INDEX, (json.dumps(index, indent=2, sort_keys=True) + "\n").encode())
+    return (*files, INDEX)
+
+
+def _cut(tensors: Mapping[str, Tensor], max_shard_bytes: int) -> list[list[str]]:
+    """The names in order, in shards."""
+    shards: list[list[str]] = [[]]
+    left = max_shard_bytes
+    for name in sorted(tensors):
+        size = tensors[name].nbytes
+        if shards[-1] and size > left:
+            shards.append([])
+            left = max_shard_bytes
+        shards[-1].append(name)
+        left -= size
+    return shards
 
 
 def check_finite(tensors: Mapping[str, Tensor], where: str) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from catenary.chain.stage import Estimate, Ref, Stage, Work
 from catenary.data.texts import texts_of
@@ -25,6 +25,10 @@ BYTES_PER_TOKEN = 6  # of a dataset's Parquet files, which are compressed
 FLOPS_PER_SECOND = 120e9  # of small steps on two cores
 SECONDS_PER_TOKEN = 2e-5  # what a small step costs besides its matrix products
 
+ONE_OR_SEVERAL = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
+}
+
 
 class PretrainSettings(TrainSettings, MaskedLMSettings):
     """The encoder's shape, how it is trained (TrainSettings), what is hidden from it (MaskedLMSettings)."""
@@ -32,12 +36,15 @@ class PretrainSettings(TrainSettings, MaskedLMSettings):
     family: Literal["bert"]
     size: Size = "nano"
     objective: Literal["mlm"] = "mlm"
-    from_: Annotated[list[str], Ref("datasets")] = Field(alias="from", min_length=1)
+    from_: Annotated[list[str], Ref("datasets"), WithJsonSchema(ONE_OR_SEVERAL)] = Field(
+        alias="from", min_length=1
+    )
     tokenizer: Annotated[str, Ref("tokenizers")]
-    hidden_size: int = Field(ge=8)
-    num_hidden_layers: int = Field(ge=1)
-    num_attention_heads: int = Field(ge=1)
-    intermediate_size: int = Field(ge=8)
+    # The dial sets these where they are left out; the defaults, `nano`'s, only tell the schema that they may be.
+    hidden_size: int = Field(default=128, ge=8)
+    num_hidden_layers: int = Field(default=2, ge=1)
+    num_attention_heads: int = Field(default=4, ge=1)
+    intermediate_size: int = Field(default=512, ge=8)
     max_position_embeddings: int = Field(default=512, ge=8)
 
     @model_validator(mode="before")
