@@ -39,6 +39,7 @@ class Document:
     duplicate_of: str | None = None
     dropped: str | None = None
     meta: Mapping[str, str] = field(default_factory=dict)
+    annotations: str | None = None  # a JSON object: see `data/annotations.py`
 
 
 def document_id(source: str, file: str, text: str, occurrence: int = 0) -> str:
@@ -64,5 +65,6 @@ def document_schema() -> pa.Schema:
             pa.field("duplicate_of", pa.string()),
             pa.field("dropped", pa.string()),
             pa.field("meta", pa.map_(pa.string(), pa.string())),
+            pa.field("annotations", pa.large_string()),
         ]
     )

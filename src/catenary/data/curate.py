@@ -290,11 +290,19 @@ def _splits(table: pa.Table, split: SplitSettings | None, tally: Tally) -> pa.Ar
     if split is None:
         found: list[str | None] = ["train" if one else None for one in kept]
     else:
-        texts = table.column("text").to_pylist()
-        names = splits_of(texts, split)
+        names = splits_of(_what_is_split(table), split)
         found = [name if one else None for name, one in zip(names, kept, strict=True)]
     tally.splits.update(name for name in found if name is not None)
     return pa.array(found, pa.string())
+
+
+def _what_is_split(table: pa.Table) -> list[str]:
+    """Each document's text; the context of questions, so that all questions on one stand in one split."""
+    texts: list[str] = table.column("text").to_pylist()
+    for row, told in enumerate(table.column("annotations").to_pylist()):
+        if told is not None:
+            texts[row] = json.loads(told).get("context", texts[row])
+    return texts
 
 
 def _split_names(split: SplitSettings | None) -> list[str]:

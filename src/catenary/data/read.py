@@ -7,6 +7,7 @@ for a reason, so that every record of the file is accounted for.
     read:too_large        longer than `max_document_bytes` (its digest is still taken, its text is not held)
     read:empty            nothing but white space
     read:bad_json         the line is no JSON object        read:bad_csv   the row breaks the rules of CSV
+    read:bad_annotations  the record's tokens, tags, answers … do not fit together (`annotations.py`)
     read:no_text          the record lacks the text column, or holds no text there
     read:no_text_column   the table has no such column      read:bad_parquet   the file is damaged
     read:unreadable, read:outside_source, read:broken_link, read:not_a_file   the file was not opened
@@ -19,15 +20,17 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 import pyarrow as pa
 
+from catenary.data.annotations import COLUMNS, annotations_in, text_of
 from catenary.data.ids import FileIds
 from catenary.data.sources import Format, Source, SourceFile, licence_of
+from catenary.errors import InvalidInput
 from catenary.records import document_schema
 
 BLOCK_BYTES = 1 << 18
@@ -44,9 +47,17 @@ class Records:
     sha256s: list[str] = field(default_factory=list)
     dropped: list[str | None] = field(default_factory=list)
     labels: list[str | None] | None = None
+    annotations: list[str | None] | None = None
 
     def add(
-        self, offset: int, text: str = "", label: str | None = None, *, whole: bytes = b"", why: str = ""
+        self,
+        offset: int,
+        text: str = "",
+        label: str | None = None,
+        annotations: str | None = None,
+        *,
+        whole: bytes = b"",
+        why: str = "",
     ) -> None:
         """One record more: its text, or `why` there is none and the bytes that stand for it."""
         if not why:
@@ -57,6 +68,8 @@ class Records:
         self.dropped.append(why or _if_empty(text))
         if self.labels is not None:
             self.labels.append(label)
+        if self.annotations is not None:
+            self.annotations.append(None if why else annotations)
 
 
 def read(source: Source, files: Iterable[SourceFile], source_name: str) -> Iterator[pa.RecordBatch]:
@@ -93,6 +106,7 @@ def _batch(
         "duplicate_of": pa.nulls(count, pa.string()),
         "dropped": records.dropped,
         "meta": pa.array([[]] * count, schema.field("meta").type),
+        "annotations": records.annotations or pa.nulls(count, pa.large_string()),
     }
     arrays = [
         column if isinstance(column, pa.Array) else pa.array(column, schema.field(name).type)
@@ -244,7 +258,7 @@ def _read_jsonl(source: Source, path: Path) -> Iterator[Records]:
     offset = 0
     with path.open("rb") as file:
         for block in _blocks_of_lines(file, source.max_document_bytes):
-            records = Records(labels=[])
+            records = Records(labels=[], annotations=[])
             for at, (line, text) in enumerate(
                 zip(block.lines, _decoded(block.lines, source.encoding), strict=True)
             ):
@@ -267,13 +281,33 @@ def _add_json(records: Records, offset: int, line: str, source: Source) -> None:
     except (ValueError, RecursionError):
         value = None
     if isinstance(value, dict):
-        label = value.get(source.label) if source.label else None
-        _add_field(records, offset, value.get(source.text), label, line)
+        _add_row(records, offset, value, source, line)
     else:
         records.add(offset, whole=line.encode(), why="read:bad_json")
 
 
-def _add_field(records: Records, offset: int, text: object, label: object, whole: str) -> None:
+def _add_row(
+    records: Records, offset: int, row: Mapping[str, object], source: Source, whole: str | None = None
+) -> None:
+    """A record with annotations perhaps, which make its text where it has none."""
+    text, label = row.get(source.text), row.get(source.label) if source.label else None
+    own = {name: value for name, value in row.items() if name != source.text}
+    if source.label and isinstance(label, list):
+        own["labels"] = label
+    whole = repr(text) if whole is None else whole
+    try:
+        annotations = annotations_in(own)
+    except InvalidInput:
+        records.add(offset, whole=whole.encode("utf-8", "surrogatepass"), why="read:bad_annotations")
+        return
+    if annotations is not None and text is None:
+        text = text_of(json.loads(annotations))
+    _add_field(records, offset, text, label, whole, annotations)
+
+
+def _add_field(
+    records: Records, offset: int, text: object, label: object, whole: str, annotations: str | None = None
+) -> None:
     """The record of a table's row; `whole` stands for it where it has no text."""
     told = str(label) if isinstance(label, str | int | float) else None
     if not isinstance(text, str):
@@ -281,11 +315,11 @@ def _add_field(records: Records, offset: int, text: object, label: object, whole
         return
     try:
         text.encode()
-        (told or "").encode()
+        ((told or "") + (annotations or "")).encode()
     except UnicodeEncodeError:  # bytes that were no text; and JSON can escape half of a surrogate pair
         records.add(offset, whole=whole.encode("utf-8", "surrogatepass"), why="read:not_text")
     else:
-        records.add(offset, text, told)
+        records.add(offset, text, told, annotations)
 
 
 def _read_csv(source: Source, path: Path) -> Iterator[Records]:
@@ -377,22 +411,20 @@ def _read_parquet(source: Source, path: Path) -> Iterator[Records]:
     try:
         with pq.ParquetFile(path) as file:
             names = file.schema_arrow.names
-            if source.text not in names:
+            if source.text not in names and not COLUMNS.keys() & set(names):
                 records.add(1, why="read:no_text_column")
                 yield records
                 return
-            columns = [name for name in (source.text, source.label) if name in names]
+            columns = [name for name in (source.text, source.label, *COLUMNS) if name in names]
             for batch in file.iter_batches(batch_size=1024, columns=columns):
-                records = Records(labels=[])
+                records = Records(labels=[], annotations=[])
                 for row in batch.to_pylist():
                     offset += 1
-                    text = row[source.text]
+                    text = row.get(source.text)
                     if isinstance(text, str) and len(text.encode()) > source.max_document_bytes:
                         records.add(offset, whole=text.encode(), why="read:too_large")
                     else:
-                        _add_field(
-                            records, offset, text, row.get(source.label) if source.label else None, repr(text)
-                        )
+                        _add_row(records, offset, row, source)
                 yield records
     except (pa.ArrowException, UnicodeDecodeError):
         records = Records(labels=[])

@@ -16,13 +16,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catenary.data.batches import kept_rows, texts_at, with_texts
+from catenary.data.batches import kept_rows, texts_at, with_dropped, with_texts
 from catenary.data.personal_data import CANDIDATE, Span, find
 from catenary.data.step_settings import RedactSettings, Replacement
 
 
 def redact(batch: pa.RecordBatch, settings: RedactSettings, notes: Counter[str]) -> pa.RecordBatch:
-    """Replaces personal data in the kept rows. Notes `redacted.<kind>` and `documents`: how many held any."""
+    """Replaces personal data in the kept rows. Notes `redacted.<kind>` and `documents`: how many held any.
+
+    Annotations point to places in what they annotate: a document that has some, and personal data, is dropped.
+    """
+    batch = _without_annotated(batch, settings)
     rows = kept_rows(batch)
     texts = texts_at(batch, rows)
     # RE2 runs over the column's own bytes, so that only texts with a candidate are touched in Python.
@@ -38,6 +42,22 @@ def redact(batch: pa.RecordBatch, settings: RedactSettings, notes: Counter[str])
                 notes[f"redacted.{span.kind}"] += 1
     notes["documents"] += len(chosen)
     return with_texts(batch, np.array(chosen, dtype=np.int64), pa.array(new, pa.large_string()))
+
+
+def _without_annotated(batch: pa.RecordBatch, settings: RedactSettings) -> pa.RecordBatch:
+    annotations = batch.column("annotations")
+    if annotations.null_count == len(annotations):
+        return batch
+    rows = [
+        int(row)
+        for row in kept_rows(batch)
+        if annotations[row].is_valid
+        and (
+            find(batch.column("text")[row].as_py(), settings.kinds)
+            or find(annotations[row].as_py(), settings.kinds)
+        )
+    ]
+    return with_dropped(batch, np.array(rows, dtype=np.int64), "redact:annotated")
 
 
 def redacted(text: str, spans: Iterable[Span], replace: Replacement = "placeholder") -> str:

@@ -49,7 +49,7 @@ def index_schema() -> pa.Schema:
 
 def text_schema() -> pa.Schema:
     """The columns of a split's shards."""
-    names = ["id", "text", "label", "source", "file", "offset", "licence", "consent", "sha256"]
+    names = ["id", "text", "label", "source", "file", "offset", "licence", "consent", "sha256", "annotations"]
     return pa.schema([document_schema().field(name) for name in names])
 
 
