@@ -1,3 +1,4 @@
+from .adapters import AdaptedLinear, LoraSettings, adapted_layers, attach_adapter, merge_adapter
 from .cache import Cache, Memory
 from .config import HeadName, TransformerConfig
 from .download import download
@@ -6,25 +7,34 @@ from .gguf_tokenizer import unpack_gguf
 from .hub import build, copy_companions, load, save
 from .model import Loaded, Model, Output
 from .observe import Seen, observe
+from .peft_files import is_adapter, load_adapter, save_adapter
 from .sizes import SIZES, configure
 
 __all__ = [
     "FAMILIES",
     "SIZES",
+    "AdaptedLinear",
     "Cache",
     "HeadName",
     "Loaded",
+    "LoraSettings",
     "Memory",
     "Model",
     "Output",
     "Seen",
     "TransformerConfig",
+    "adapted_layers",
+    "attach_adapter",
     "build",
     "configure",
     "copy_companions",
     "download",
+    "is_adapter",
     "load",
+    "load_adapter",
+    "merge_adapter",
     "observe",
     "save",
+    "save_adapter",
     "unpack_gguf",
 ]
