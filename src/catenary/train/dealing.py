@@ -36,7 +36,11 @@ B_contra = TypeVar("B_contra", bound=Dealt, contravariant=True)
 
 
 class Dealer(Protocol[B_co]):
-    """Deals training data out in steps: a function of its data, its settings and the step alone, pass after pass."""
+    """Deals training data out in steps: a function of its data, its settings and the step alone, pass after pass.
+
+    Batches are made ahead of their step in another thread (`ahead`): making one must draw nothing from torch's global
+    generator.
+    """
 
     @property
     def identity(self) -> str:

@@ -18,6 +18,7 @@ from torch import nn
 from catenary.digest import digest
 from catenary.errors import Interrupted
 from catenary.progress import SILENT, Progress
+from catenary.train.ahead import ahead
 from catenary.train.checkpoint import read_checkpoint, write_checkpoint
 from catenary.train.dealing import B, Dealer
 from catenary.train.interrupt import StopRequest
@@ -83,10 +84,16 @@ def fit(
     progress.begin(what, steps, "steps")
     progress.advance(run.step)
 
-    with torch.random.fork_rng(devices=[]), kept_memory(), run.finished_at_last(), StopRequest() as stop:
+    with (
+        torch.random.fork_rng(devices=[]),
+        kept_memory(),
+        run.finished_at_last(),
+        ahead(islice(batches.from_step(run.step), steps - run.step)) as dealt,
+        StopRequest() as stop,
+    ):
         masks = torch.Generator()
         saved, pause = time.monotonic(), checkpoint_seconds
-        for batch in islice(batches.from_step(run.step), steps - run.step):
+        for batch in dealt:
             if run.out_of_patience:
                 break
             masks.manual_seed(seed_at(settings.seed, MASKS, run.step))

@@ -80,6 +80,12 @@ class MaskedLMSettings(BaseModel):
     )
 
 
+class CausalLMSettings(BaseModel):
+    """Nothing to choose: every next token of every document is predicted."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
 class ClassifySettings(BaseModel):
     """What is added to plain cross-entropy in classification; nothing, by default."""
 

@@ -6,8 +6,33 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from catenary.errors import InvalidInput
+from catenary.models import TransformerConfig, copy_companions
 from catenary.tokenizer import Tokenizer
+from catenary.tokenizer import load as load_tokenizer
+from catenary.tokenizer import save as save_tokenizer
+from catenary.tokenizer.special import Frame
 from catenary.train.batches import TokenRows
+
+
+def carried(folder: Path, start: TransformerConfig | Path, out: Path, *, frame: Frame) -> Tokenizer:
+    """The tokenizer as the model will carry it, kept in `out`: with the frame of its kind around each text.
+
+    A model that is gone on with (`start` is its folder) keeps its own, as it is.
+    """
+    if isinstance(start, Path):
+        out.mkdir(parents=True, exist_ok=True)
+        copy_companions(start, out)
+        return load_tokenizer(start)
+    tokenizer = load_tokenizer(folder)
+    if tokenizer.vocab_size > start.vocab_size:
+        raise InvalidInput(
+            "The tokenizer has more tokens than the model has embeddings.",
+            where=str(folder),
+            got=f"{tokenizer.vocab_size} > {start.vocab_size}",
+            expected="a vocab_size of at least the tokenizer's",
+        )
+    save_tokenizer(tokenizer, out, frame=frame)
+    return load_tokenizer(out)
 
 
 def first_tokens(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> TokenRows:

@@ -7,9 +7,10 @@ An objective is a frozen value with an `identity`, a `loss(model, batch, generat
 Shapes: B documents, T tokens of the longest, M masked places, V vocabulary, C classes.
 """
 
+from catenary.train.objectives.causal import CausalLM
 from catenary.train.objectives.classify import Classify
 from catenary.train.objectives.classify_and_read import ClassifierAndReader, ClassifyAndRead
 from catenary.train.objectives.masked import MaskedLM
 from catenary.train.objectives.objective import Loss, Objective
 
-__all__ = ["ClassifierAndReader", "Classify", "ClassifyAndRead", "Loss", "MaskedLM", "Objective"]
+__all__ = ["CausalLM", "ClassifierAndReader", "Classify", "ClassifyAndRead", "Loss", "MaskedLM", "Objective"]

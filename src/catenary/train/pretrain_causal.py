@@ -1,0 +1,103 @@
+"""From raw text to a decoder that continues it: causal-LM pretraining, from scratch or on from another model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from catenary.errors import InvalidInput
+from catenary.models import Model, TransformerConfig, build, copy_companions, load, save
+from catenary.progress import SILENT, Progress
+from catenary.train.dropout import set_dropout
+from catenary.train.loop import CHECKPOINT_SECONDS, fit
+from catenary.train.objectives import CausalLM
+from catenary.train.packed import Packed
+from catenary.train.report import TrainReport, train_report, write_settings
+from catenary.train.settings import CausalLMSettings, TrainSettings
+from catenary.train.stream import token_stream
+from catenary.train.vocabulary import carried
+
+
+def pretrain_causal(
+    texts: Iterable[str],
+    tokenizer: Path,
+    start: TransformerConfig | Path,
+    settings: TrainSettings,
+    out: Path,
+    *,
+    valid: Iterable[str] = (),
+    state: Path | None = None,
+    progress: Progress = SILENT,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> TrainReport:
+    """Train a decoder on `texts` and write it to the folder `out`, as Hugging Face lays it out.
+
+    `start` is the configuration of a new model, or the folder of one to go on with; `tokenizer` is a folder with a
+    tokenizer.json (the model's own, where it goes on). Texts are gone through twice and never held: give a list, or
+    an object that can be iterated anew. Their tokens are kept on disk, in `state`. What `fit` raises passes through.
+    """
+    if settings.batch_tokens is None:
+        raise InvalidInput(
+            "Causal language modelling packs documents: batch_tokens says how many tokens a step has.",
+            got=f"batch_size={settings.batch_size}",
+            expected="batch_tokens",
+        )
+    vocabulary = carried(tokenizer, start, out, frame="decoder")
+    if isinstance(start, Path):
+        model = load(start, "clm", seed=settings.seed)
+    else:
+        model = build(start, "clm", seed=settings.seed)
+    frame = _frame(model, tokenizer)
+    set_dropout(model, settings.dropout)
+    context = min(model.config.max_position_embeddings, settings.batch_tokens)
+    objective = CausalLM()
+    with _kept(state) as folder:
+        stream = token_stream(texts, vocabulary, frame, folder / "tokens", progress=progress)
+        held_out = token_stream(valid, vocabulary, frame, folder / "valid-tokens", progress=progress)
+        if not len(stream):
+            raise InvalidInput("There is no text to train on.", got="0 texts")
+        valid_packed = Packed(held_out, context, settings.batch_tokens)
+        fitted = fit(
+            model,
+            Packed(stream, context, settings.batch_tokens, settings.seed),
+            objective,
+            settings,
+            state=state,
+            progress=progress,
+            validate=(lambda m: objective.measure(m, valid_packed)) if len(held_out) else None,
+            checkpoint_seconds=checkpoint_seconds,
+            what="Pretraining",
+        )
+    save(model, out)
+    if isinstance(start, Path):
+        copy_companions(start, out)
+    write_settings(out, settings, CausalLMSettings())
+    return train_report(model, fitted, len(stream))
+
+
+def _frame(model: Model, where: Path) -> tuple[int, int]:
+    """What stands before and after each document. Models without a <bos> begin with what ends the one before."""
+    first, last = _first(model.config.bos_token_id), _first(model.config.eos_token_id)
+    if last is None:
+        raise InvalidInput(
+            "Causal language modelling needs a token that ends a text.",
+            where=str(where),
+            got="a configuration without eos_token_id",
+        )
+    return last if first is None else first, last
+
+
+def _first(ids: int | tuple[int, ...] | None) -> int | None:
+    """Chat models have several tokens that end a turn; the first ends a text."""
+    return ids[0] if isinstance(ids, tuple) else ids
+
+
+@contextmanager
+def _kept(state: Path | None) -> Iterator[Path]:
+    if state is not None:
+        yield state
+        return
+    with TemporaryDirectory(prefix="catenary-") as folder:
+        yield Path(folder)
