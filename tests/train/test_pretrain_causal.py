@@ -65,7 +65,7 @@ def test_going_on_starts_from_what_was_learnt(tmp_path):
         tmp_path / "more",
         valid=VALID,
     )
-    assert second["curve"][0][1] < first["curve"][0][1] - 1
+    assert second["curve"][0][1] < first["curve"][0][1] - 0.5
     assert second["validations"][0]["loss"] < first["valid"]["loss"] + 0.05
     assert (
         load_tokenizer(tmp_path / "more").backend.to_str()

@@ -42,7 +42,7 @@ def pretrain_causal(
         raise InvalidInput(
             "Causal language modelling packs documents: batch_tokens says how many tokens a step has.",
             got=f"batch_size={settings.batch_size}",
-            expected="batch_tokens",
+            expected="`batch_tokens: 2048`, for example",
         )
     vocabulary = carried(tokenizer, start, out, frame="decoder")
     if isinstance(start, Path):
