@@ -16,7 +16,7 @@ fi
 
 show catenary plan "${small[@]}"
 show catenary run "${small[@]}"
-show catenary sign sentiment --as data_engineer --as training_engineer --as compliance
-show catenary ask sentiment '房间又小又旧，隔音很差，服务态度也不好，下次不会再来了。'
+show catenary sign sentiment --as data_engineer --as training_engineer --as compliance "${small[@]}"
+show catenary ask sentiment '房间又小又旧，隔音很差，服务态度也不好，下次不会再来了。' "${small[@]}"
 show catenary trace --last
 printf '\nNext:\n  cd examples/reviews && source ../../.venv/bin/activate\n  catenary status\n  catenary show sentiment\n  catenary serve\n'

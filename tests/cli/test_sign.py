@@ -174,3 +174,15 @@ def test_an_endpoint_that_is_not_there(catenary: Catenary, made: Path) -> None:
     said = catenary(made, "ask", "kid", OFFER)
     assert said.code == 3
     assert "one of: kind" in said.err
+
+
+def test_what_was_made_with_an_override_is_signed_and_asked_with_it(
+    catenary: Catenary, signed_copy: Path
+) -> None:
+    override = "releases.kind.sign_off=[compliance]"
+    told = catenary(signed_copy, "run", "--set", override)
+    assert f"catenary sign kind --as compliance --set '{override}'" in told.flat
+    asked = ("ask", "kind", "free money", "--set", override)
+    assert "unsigned" in catenary(signed_copy, *asked).err
+    assert catenary(signed_copy, "sign", "kind", "--as", "compliance", "--set", override).code == 0
+    assert catenary(signed_copy, *asked).code == 0

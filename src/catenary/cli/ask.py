@@ -8,7 +8,15 @@ from pathlib import Path
 import click
 
 from catenary.cli import render
-from catenary.cli.options import example, file_option, json_option, load_chain, open_store, print_json
+from catenary.cli.options import (
+    example,
+    file_option,
+    json_option,
+    load_chain,
+    open_store,
+    print_json,
+    set_option,
+)
 from catenary.messages import say
 from catenary.serve import answer
 from catenary.server import open_endpoint, save_receipt_in
@@ -27,11 +35,14 @@ from catenary.server import open_endpoint, save_receipt_in
     "--unreleased", is_flag=True, help=say("Answer although the release is not signed; the receipt says so.")
 )
 @file_option
+@set_option
 @json_option
-def command(endpoint: str, text: str, unreleased: bool, file: Path | None, as_json: bool) -> None:
+def command(
+    endpoint: str, text: str, unreleased: bool, file: Path | None, overrides: tuple[str, ...], as_json: bool
+) -> None:
     if text == "-":
         text = sys.stdin.read()
-    chain = load_chain(file)
+    chain = load_chain(file, overrides)
     with open_store(chain) as store:
         told = answer(
             open_endpoint(chain, store, endpoint, unreleased=unreleased),

@@ -55,7 +55,7 @@ def command(links: tuple[str, ...], file: Path | None, overrides: tuple[str, ...
                 )
             )
         console.print(say("Next:"))
-        for line in next_commands(chain, store, outcomes):
+        for line in next_commands(chain, store, outcomes, overrides):
             console.print(f"  {line}")
 
 

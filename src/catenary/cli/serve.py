@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from catenary.cli.options import example, file_option, load_chain, open_store
+from catenary.cli.options import example, file_option, load_chain, open_store, set_option
 from catenary.messages import say
 
 
@@ -29,12 +29,18 @@ from catenary.messages import say
     "--unreleased", is_flag=True, help=say("Serve releases that are not signed; every receipt says so.")
 )
 @file_option
+@set_option
 def command(
-    host: str | None, port: int | None, allow_remote: bool, unreleased: bool, file: Path | None
+    host: str | None,
+    port: int | None,
+    allow_remote: bool,
+    unreleased: bool,
+    file: Path | None,
+    overrides: tuple[str, ...],
 ) -> None:
     from catenary.server import run, service
 
-    chain = load_chain(file)
+    chain = load_chain(file, overrides)
     with open_store(chain) as store:
         made = service(chain, store, unreleased=unreleased)
         for name, endpoint in made.endpoints.items():

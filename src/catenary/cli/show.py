@@ -11,7 +11,15 @@ import click
 
 from catenary.chain.plan import plan
 from catenary.cli import render
-from catenary.cli.options import example, file_option, json_option, load_chain, open_store, print_json
+from catenary.cli.options import (
+    example,
+    file_option,
+    json_option,
+    load_chain,
+    open_store,
+    print_json,
+    set_option,
+)
 from catenary.errors import NotFound
 from catenary.messages import say
 from catenary.store import Artifact
@@ -24,9 +32,10 @@ from catenary.store import Artifact
 )
 @click.argument("what")
 @file_option
+@set_option
 @json_option
-def command(what: str, file: Path | None, as_json: bool) -> None:
-    chain = load_chain(file)
+def command(what: str, file: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    chain = load_chain(file, overrides)
     with open_store(chain) as store:
         named = [link for link in chain.links if what in (link.name, link.full_name)]
         if named:

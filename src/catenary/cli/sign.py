@@ -7,7 +7,15 @@ from pathlib import Path
 import click
 
 from catenary.cli import render
-from catenary.cli.options import example, file_option, json_option, load_chain, open_store, print_json
+from catenary.cli.options import (
+    example,
+    file_option,
+    json_option,
+    load_chain,
+    open_store,
+    print_json,
+    set_option,
+)
 from catenary.cli.releases import made_release
 from catenary.messages import say
 from catenary.stages.standing import sign
@@ -33,9 +41,12 @@ from catenary.stages.standing import sign
     help=say("The role to sign in; repeat for several."),
 )
 @file_option
+@set_option
 @json_option
-def command(release: str, roles: tuple[str, ...], file: Path | None, as_json: bool) -> None:
-    chain = load_chain(file)
+def command(
+    release: str, roles: tuple[str, ...], file: Path | None, overrides: tuple[str, ...], as_json: bool
+) -> None:
+    chain = load_chain(file, overrides)
     with open_store(chain) as store:
         artifact = made_release(chain, store, release)
         for role in roles:

@@ -9,7 +9,15 @@ import click
 
 from catenary.chain.plan import Planned, plan
 from catenary.cli import render
-from catenary.cli.options import example, file_option, json_option, load_chain, open_store, print_json
+from catenary.cli.options import (
+    example,
+    file_option,
+    json_option,
+    load_chain,
+    open_store,
+    print_json,
+    set_option,
+)
 from catenary.messages import say
 from catenary.store import RunRow, Store
 
@@ -20,9 +28,10 @@ from catenary.store import RunRow, Store
     epilog=example("catenary status\ncatenary status --json"),
 )
 @file_option
+@set_option
 @json_option
-def command(file: Path | None, as_json: bool) -> None:
-    chain = load_chain(file)
+def command(file: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    chain = load_chain(file, overrides)
     with open_store(chain) as store:
         steps = plan(chain, store).steps
         newest: dict[str, RunRow] = {}

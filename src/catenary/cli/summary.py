@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,20 +94,26 @@ def _links(outcomes: Sequence[Outcome]) -> Table:
     return table
 
 
-def next_commands(chain: Chain, store: Store, outcomes: Sequence[Outcome]) -> list[str]:
-    """What to type now: sign what waits for it, ask, serve; or look at what was made."""
+def next_commands(
+    chain: Chain, store: Store, outcomes: Sequence[Outcome], overrides: Sequence[str] = ()
+) -> list[str]:
+    """What to type now: sign what waits for it, ask, serve; or look at what was made. `overrides` go along."""
     from catenary.stages.standing import standing
 
+    same = "".join(f" --set {shlex.quote(value)}" for value in overrides)
     commands: list[str] = []
     for outcome in outcomes:
         if outcome.artifact.kind == "release":
             where = standing(store, outcome.artifact)
             name = outcome.step.link.name
-            commands += [f"catenary sign {name} --as {role}" for role in where.missing_roles]
+            commands += [f"catenary sign {name} --as {role}{same}" for role in where.missing_roles]
             if where.failed:
-                commands.append(f"catenary show releases.{name}")
+                commands.append(f"catenary show releases.{name}{same}")
     for endpoint in chain.serve.endpoints:
-        commands += [f"catenary ask {endpoint} '…'", "catenary trace --last"]
+        commands += [f"catenary ask {endpoint} '…'{same}", "catenary trace --last"]
     if chain.serve.endpoints:
-        commands.append("catenary serve")
-    return commands or ["catenary status", f"catenary show {outcomes[-1].step.link.full_name}"]
+        commands.append(f"catenary serve{same}")
+    return commands or [
+        f"catenary status{same}",
+        f"catenary show {outcomes[-1].step.link.full_name}{same}",
+    ]
