@@ -56,7 +56,7 @@ def command(links: tuple[str, ...], file: Path | None, overrides: tuple[str, ...
             )
         console.print(say("Next:"))
         for line in next_commands(chain, store, outcomes, overrides):
-            console.print(f"  {line}")
+            console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 def as_data(outcomes: list[Outcome]) -> dict[str, object]:
