@@ -174,9 +174,11 @@ def _link(
     place = (section, name)
     if not isinstance(raw, dict):
         raise InvalidInput("The settings of a link are a mapping.", where=file.where(place), got=repr(raw))
-    stage = next((stage for stage in stages if stage.section == section and stage.takes(raw)), None)
+    of_section = [stage for stage in stages if stage.section == section]
+    _check_family(file, (*place, "family"), raw, of_section)
+    stage = next((stage for stage in of_section if stage.takes(raw)), None)
     if stage is None:
-        families = sorted({stage.name for stage in stages if stage.section == section})
+        families = sorted({stage.name for stage in of_section})
         raise InvalidInput(
             "No stage makes a link with these settings.",
             where=file.where(place),
@@ -199,6 +201,25 @@ def _link(
             refusal.where = file.where((*place, *_find(raw, refusal.got)))
             raise
     return Link(section, name, stage, settings, inputs)
+
+
+def _check_family(
+    file: ChainFile, place: tuple[str, ...], raw: Mapping[str, Any], stages: Sequence[Stage[Any]]
+) -> None:
+    """Refuse a family that no stage of the section takes, naming all that there are."""
+    families = sorted({family for stage in stages for family in stage.families})
+    if not families or "family" not in raw or raw["family"] in families:
+        return
+    near = _nearest(str(raw["family"]), families)
+    raise InvalidInput(
+        "`{family}` is no family here; did you mean `{near}`?" if near else "`{family}` is no family here.",
+        where=file.where(place),
+        family=raw["family"],
+        near=near[0] if near else "",
+        got=repr(raw["family"]),
+        expected="one of: {names}",
+        names=", ".join(families),
+    )
 
 
 def _no_such(

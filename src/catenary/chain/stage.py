@@ -80,6 +80,7 @@ class Stage(Generic[S]):
     settings: type[S]
     run: Callable[[Work[S]], Report]
     takes: Callable[[Mapping[str, Any]], bool] = field(default=lambda raw: True)
+    families: tuple[str, ...] = ()  # the values of `family:` that it takes, in a section where links have one
     inputs: Callable[[S], Mapping[str, str]] | None = None  # role → "section.name"; default: the Ref fields
     # role → the settings of the link it stands on: what can only be checked together; raises InvalidInput
     check: Callable[[S, Mapping[str, BaseModel]], None] | None = None

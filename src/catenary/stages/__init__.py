@@ -4,6 +4,7 @@
     curate    datasets     steps over documents: kept, or dropped for a reason; then split
     tokenize  tokenizers   text → a vocabulary
     count     models       the n-gram control of a language model
+    count_tags  models     the hidden Markov control of a tagger
     fit       models       the linear control of a classifier
     pretrain  models       an encoder from scratch, by masked language modelling
     finetune  models       a pretrained model into a classifier
@@ -24,6 +25,7 @@ from typing import Any
 from catenary.chain.stage import Stage
 from catenary.stages.collect import COLLECT
 from catenary.stages.count import COUNT
+from catenary.stages.count_tags import COUNT_TAGS
 from catenary.stages.curate import CURATE
 from catenary.stages.evaluate import EVALUATE
 from catenary.stages.finetune import FINETUNE
@@ -37,6 +39,7 @@ STAGES: tuple[Stage[Any], ...] = (
     CURATE,
     TOKENIZE,
     COUNT,
+    COUNT_TAGS,
     FIT,
     FINETUNE,  # before pretrain: a model with `init:` stands on another one
     PRETRAIN,

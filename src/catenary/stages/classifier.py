@@ -16,8 +16,8 @@ Predict = Callable[[Sequence[str]], "Predictions"]
 
 
 def is_control(model: Artifact) -> bool:
-    """Whether a model is one that others are measured against: a linear or an n-gram model."""
-    return model.stage in ("fit", "count")
+    """Whether a model is one that others are measured against: a linear, n-gram or hidden Markov model."""
+    return model.stage in ("fit", "count", "count_tags")
 
 
 def predictor(folder: Path) -> Predict:

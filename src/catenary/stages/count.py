@@ -63,6 +63,7 @@ COUNT = Stage(
     owner="researcher",
     settings=CountSettings,
     run=run,
+    families=("ngram",),
     takes=lambda raw: raw.get("family") == "ngram",
     estimate=lambda settings, sizes: Estimate(
         1.0 + max(sizes) * settings.order / 3 / BYTES_PER_SECOND,

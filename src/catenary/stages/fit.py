@@ -81,6 +81,7 @@ FIT = Stage(
     owner="researcher",
     settings=FitSettings,
     run=run,
+    families=("linear",),
     takes=lambda raw: raw.get("family") == "linear",
     estimate=lambda settings, sizes: Estimate(
         2.0 + sum(sizes) / BYTES_PER_SECOND, (300 << 20) + 100 * sum(sizes), 8 << 20

@@ -120,6 +120,7 @@ PRETRAIN = Stage(
     owner="training_engineer",
     settings=PretrainSettings,
     run=run,
+    families=("bert",),
     takes=lambda raw: "init" not in raw,
     estimate=estimate,
 )

@@ -2,6 +2,7 @@
 
 - `ngram.py`: n-gram language model with modified Kneser-Ney smoothing; `arpa.py` reads and writes it as ARPA text
 - `linear.py`: logistic regression on character or word n-grams (`tfidf.py`), the control of a classifier
+- `hmm.py`: hidden Markov model of words and tags (`word_shapes.py` for words never seen), the control of a tagger
 
 Token ids or texts go in, probabilities come out. Nothing here needs torch.
 

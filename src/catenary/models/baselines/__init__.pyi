@@ -1,13 +1,18 @@
 from .arpa import read_arpa, write_arpa
+from .hmm import HmmTagger, fit_hmm
+from .hmm_settings import HmmSettings
 from .linear import LinearClassifier, fit_linear
 from .linear_settings import LinearSettings
 from .ngram import NgramModel, Totals, fit_ngram
 
 __all__ = [
+    "HmmSettings",
+    "HmmTagger",
     "LinearClassifier",
     "LinearSettings",
     "NgramModel",
     "Totals",
+    "fit_hmm",
     "fit_linear",
     "fit_ngram",
     "read_arpa",
