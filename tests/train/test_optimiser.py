@@ -39,7 +39,7 @@ def flat_stepped(model, ids, dtype=torch.float32, steps=5, clip=0.3):
     for _ in range(steps):
         model(ids).float().square().mean().backward()
         weights.gather_gradient(clip)
-        adamw.step()
+        adamw.step(0.01)
         weights.renew()
     return weights
 

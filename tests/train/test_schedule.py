@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catenary.train.schedule import rate
+from catenary.train.schedule import rate, reductions
 
 schedules = st.sampled_from(["linear", "cosine", "constant"])
 runs = st.tuples(st.integers(1, 400), st.floats(0, 1), schedules)
@@ -33,3 +34,19 @@ def test_known_values():
     assert rate(6, 10, warmup=0.2) == 0.5
     assert rate(6, 10, warmup=0.2, schedule="cosine") == 0.5
     assert rate(9, 10, schedule="constant") == 1
+
+
+def test_warm_up_stable_decay():
+    rates = [rate(step, 100, schedule="wsd", warmup=0.1, decay=0.2) for step in range(100)]
+    assert rates[9] < 1.0
+    assert set(rates[10:81]) == {1.0}
+    assert rates[81:] == sorted(rates[81:], reverse=True)
+    assert rates[99] == pytest.approx(1 / 20)
+
+
+def test_plateaus_are_counted_from_what_was_measured():
+    assert reductions("loss", [], 2) == 0
+    assert reductions("loss", [5, 4, 3, 2, 1], 2) == 0
+    assert reductions("loss", [5, 5, 5], 2) == 1
+    assert reductions("loss", [5, 6, 4, 6, 6, 6, 6, 3, 3, 3], 2) == 3
+    assert reductions("accuracy", [0.5, 0.6, 0.6, 0.6], 2) == 1

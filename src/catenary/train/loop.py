@@ -25,8 +25,6 @@ from catenary.train.interrupt import StopRequest
 from catenary.train.memory import kept_memory
 from catenary.train.objectives.objective import Objective
 from catenary.train.run import Run, Validate, Validation
-from catenary.train.schedule import rate
-from catenary.train.seeds import DROPOUT, MASKS, seed_at
 from catenary.train.settings import TrainSettings
 from catenary.train.weights import weights_sha256
 
@@ -64,7 +62,8 @@ def fit(
 
     With `state`, the run is saved there about every `checkpoint_seconds` and goes on from what it finds
     there. Ctrl-C and SIGTERM end it after the step in hand, with a checkpoint: it raises Interrupted.
-    Raises Diverged when the loss or the gradient is infinite or no number.
+    Raises Diverged when the loss or the gradient is infinite or no number, or the loss has spiked (`watchdog`); the
+    checkpoint in `state` is then from before.
     """
     began = time.monotonic()
     steps, epoch_ends = batches.extent(settings)
@@ -91,15 +90,12 @@ def fit(
         ahead(islice(batches.from_step(run.step), steps - run.step)) as dealt,
         StopRequest() as stop,
     ):
-        masks = torch.Generator()
         saved, pause = time.monotonic(), checkpoint_seconds
         for batch in dealt:
             if run.out_of_patience:
                 break
-            masks.manual_seed(seed_at(settings.seed, MASKS, run.step))
-            torch.manual_seed(seed_at(settings.seed, DROPOUT, run.step))
-            share = rate(run.step, steps, schedule=settings.schedule, warmup=settings.warmup)
-            run.take(batch, objective, masks, share * settings.learning_rate)
+            learning_rate = run.rate(steps)
+            run.take(batch, objective, learning_rate)
             if validate is not None and _is_due(run.step, steps, settings.eval_every, epoch_ends):
                 run.validate(validate)
                 for name, value in run.validations[-1].figures.items():
@@ -108,10 +104,11 @@ def fit(
             progress.advance(
                 1,
                 loss=run.losses[-1],
-                lr=share * settings.learning_rate,
+                lr=learning_rate,
                 tokens_per_second=(run.tokens - tokens_before) / (time.monotonic() - began),
             )
-            if state is not None and (stop.asked or time.monotonic() - saved > pause):
+            due = time.monotonic() - saved > pause and run.is_calm
+            if state is not None and (stop.asked or due):
                 writing = time.monotonic()
                 write_checkpoint(state, run.checkpoint(identity))
                 saved = time.monotonic()

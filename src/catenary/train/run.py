@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
-from catenary.errors import CatenaryError
+from catenary.errors import CatenaryError, InvalidInput
 from catenary.train.checkpoint import Checkpoint
 from catenary.train.dealing import B
-from catenary.train.objectives.objective import Objective
-from catenary.train.optimiser import optimiser
+from catenary.train.freezing import freeze
+from catenary.train.objectives.objective import Loss, Objective
+from catenary.train.optimiser import Optimiser, optimiser
 from catenary.train.precision import compute_dtype
-from catenary.train.settings import LOWER_IS_BETTER, TrainSettings
+from catenary.train.schedule import rate, reductions
+from catenary.train.seeds import DROPOUT, MASKS, seed_at
+from catenary.train.settings import TrainSettings, is_better
+from catenary.train.watchdog import FEW, has_spiked, is_calm
 from catenary.train.weights import Named, Weights
 
+Ints = NDArray[np.int64]
+NAMED = 8  # documents named in a message; an error has them all
 Validate = Callable[[nn.Module], Mapping[str, float]]
 
 
@@ -31,7 +41,10 @@ class Validation:
 
 
 class Diverged(CatenaryError):
-    """The loss or its gradient is no number any more: further steps would only spread it."""
+    """The loss or its gradient is no number any more, or the loss has risen and stays up: further steps would only
+    spread it. `documents` are those of the last steps, the offending one last."""
+
+    documents: Sequence[Sequence[int]] = ()
 
 
 @dataclass
@@ -41,7 +54,7 @@ class Run:
     model: nn.Module
     settings: TrainSettings
     weights: Weights
-    optimiser: torch.optim.Optimizer
+    optimiser: Optimiser
     average: list[torch.Tensor] | None
     step: int = 0
     tokens: int = 0
@@ -49,23 +62,37 @@ class Run:
     validations: list[Validation] = field(default_factory=list)
     best: Validation | None = None
     best_weights: Named | None = None
+    seen: str = ""  # a digest over the documents of all steps, in order
+    lately: deque[Ints] = field(default_factory=lambda: deque(maxlen=FEW))  # documents of the last steps
 
     @classmethod
     def start(cls, model: nn.Module, settings: TrainSettings) -> Run:
-        """Before the first step."""
+        """Before the first step. Raises InvalidInput where `freeze` names no weight."""
+        freeze(model, settings.freeze)
         weights = Weights(model, compute_dtype(settings.precision))
         average = [flat.master.data.clone() for flat in weights.flats] if settings.ema is not None else None
         return cls(model, settings, weights, optimiser(weights, settings), average)
 
-    def take(self, batch: B, objective: Objective[B], masks: torch.Generator, learning_rate: float) -> None:
-        """One step. Raises Diverged, with nothing moved, when the loss or the gradient is no finite number."""
-        loss = objective.loss(self.model, batch, masks).mean
-        self._watch("loss", loss.item(), learning_rate)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._watch("gradient norm", self.weights.gather_gradient(self.settings.clip), learning_rate)
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate
-        self.optimiser.step()
+    def rate(self, steps: int) -> float:
+        """The learning rate of the step to come, of `steps` in all."""
+        chosen = self.settings
+        share = rate(self.step, steps, schedule=chosen.schedule, warmup=chosen.warmup, decay=chosen.decay)
+        if chosen.schedule == "plateau" and chosen.monitor is not None:
+            values = [one.figures[chosen.monitor] for one in self.validations]
+            share *= chosen.plateau_factor ** reductions(chosen.monitor, values, chosen.plateau_patience)
+        return share * chosen.learning_rate
+
+    def take(self, batch: B, objective: Objective[B], learning_rate: float) -> None:
+        """One step.
+
+        Raises Diverged, with nothing moved, when the loss or the gradient is no finite number; and after the step,
+        when the loss has spiked.
+        """
+        self.lately.append(batch.documents)
+        loss, collected = self._slopes(batch, objective, learning_rate)
+        norm = self.weights.gather_gradient(self.settings.clip, collected=collected)
+        self._watch("gradient norm", norm, learning_rate)
+        self.optimiser.step(learning_rate)
         self.weights.renew()
         if self.average is not None and self.settings.ema is not None:
             # Early on the average follows quickly, or it would long remember the first weights.
@@ -74,7 +101,34 @@ class Run:
                 averaged.lerp_(flat.master.data, 1 - decay)
         self.step += 1
         self.tokens += batch.tokens
-        self.losses.append(loss.item())
+        self.losses.append(loss)
+        self.seen = seen_after(self.seen, batch.documents)
+        self._look_back(learning_rate)
+
+    def _slopes(self, batch: B, objective: Objective[B], learning_rate: float) -> tuple[float, float | None]:
+        """(the loss, the weights of all parts): the gradients are there. Without parts the second is None."""
+        parts = batch.split(self.settings.accumulate)
+        if len(parts) == 1:
+            loss = self._loss(parts[0], 0, objective).mean
+            self._watch("loss", loss.item(), learning_rate)
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss.item(), None
+        total, collected = 0.0, 0.0
+        for number, part in enumerate(parts):
+            mean, of = self._loss(part, number, objective)
+            self._watch("loss", mean.item(), learning_rate)
+            (mean * of if self.weights.weighs_losses else mean).backward()  # type: ignore[no-untyped-call]
+            self.weights.collect(of, first=number == 0)
+            total += mean.item() * of
+            collected += of
+        return total / max(1.0, collected), max(1.0, collected)
+
+    def _loss(self, part: B, number: int, objective: Objective[B]) -> Loss:
+        """The loss of a part of a step, with the draws that are its own."""
+        masks = torch.Generator()
+        masks.manual_seed(seed_at(self.settings.seed, MASKS, self.step, number))
+        torch.manual_seed(seed_at(self.settings.seed, DROPOUT, self.step, number))
+        return objective.loss(self.model, part, masks)
 
     def validate(self, validate: Validate) -> None:
         """Measure the averaged weights, or the weights themselves, in fp32; remember them if they are the best."""
@@ -86,8 +140,14 @@ class Run:
         self.validations.append(now)
         monitor = self.settings.monitor
         if monitor is not None:
-            sign = -1.0 if monitor in LOWER_IS_BETTER else 1.0
-            if self.best is None or sign * figures[monitor] > sign * self.best.figures[monitor]:
+            if monitor not in figures:
+                raise InvalidInput(
+                    "There is no validation figure of the name that `monitor` gives.",
+                    got=monitor,
+                    expected="one of {names}",
+                    names=", ".join(figures) or "-",
+                )
+            if self.best is None or is_better(monitor, figures[monitor], self.best.figures[monitor]):
                 self.best = now
                 self.best_weights = {name: tensor.clone() for name, tensor in shown.items()}
 
@@ -117,11 +177,11 @@ class Run:
             tensors[f"master.{number}"] = flat.master.data
             if self.average is not None:
                 tensors[f"average.{number}"] = self.average[number]
-            for key, tensor in self.optimiser.state[flat.master].items():
-                tensors[f"optimiser.{number}.{key}"] = tensor
+        tensors |= {f"optimiser.{name}": tensor for name, tensor in self.optimiser.tensors().items()}
         tensors["losses"] = torch.tensor(self.losses, dtype=torch.float64)
         values = {
             "tokens": self.tokens,
+            "seen": self.seen,
             "validations": [[one.step, dict(one.figures)] for one in self.validations],
             "best": None if self.best is None else [self.best.step, dict(self.best.figures)],
         }
@@ -141,24 +201,65 @@ class Run:
             flat.master.data.copy_(found.tensors[f"master.{number}"])
             if self.average is not None:
                 self.average[number] = found.tensors[f"average.{number}"]
-            self.optimiser.state[flat.master] = kept(f"optimiser.{number}.")
+        self.optimiser.restore(kept("optimiser."))
         self.weights.renew()
         self.best_weights = kept("best.") or None
         self.step = found.step
         self.tokens = found.values["tokens"]
+        self.seen = found.values["seen"]
         self.losses = found.tensors["losses"].tolist()
         self.validations = [Validation(step, figures) for step, figures in found.values["validations"]]
         self.best = Validation(*found.values["best"]) if found.values["best"] else None
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether this is a good moment for a checkpoint: the loss is not on the rise."""
+        return is_calm(self.losses, self.settings.spike)
+
     def _watch(self, name: str, value: float, learning_rate: float) -> None:
         if not math.isfinite(value):
-            raise Diverged(
-                "Training diverged at step {step}: the {name} is {value}.",
-                step=self.step + 1,
-                name=name,
-                value=value,
-                got=f"losses before: {', '.join(f'{loss:.3g}' for loss in self.losses[-5:]) or '-'}; "
-                f"learning rate {learning_rate:.3g}",
-                expected="a finite number",
-                next="lower learning_rate, or raise warmup",
+            raise self._diverged(
+                Diverged(
+                    "Training diverged at step {step}: the {name} is {value}.",
+                    step=self.step + 1,
+                    name=name,
+                    value=value,
+                    got=self._lately(learning_rate),
+                    expected="a finite number",
+                    next="lower learning_rate, or raise warmup",
+                )
             )
+
+    def _look_back(self, learning_rate: float) -> None:
+        drawn = has_spiked(self.losses, self.settings.spike)
+        if drawn is not None:
+            raise self._diverged(
+                Diverged(
+                    "The loss has risen and stays up, at step {step}.",
+                    step=self.step,
+                    got=self._lately(learning_rate),
+                    expected="{spike} deviations above the last mean at most: {mean} + {spike} × {deviation} = {limit}",
+                    spike=f"{self.settings.spike:g}",
+                    mean=f"{drawn.mean:.3g}",
+                    deviation=f"{drawn.deviation:.2g}",
+                    limit=f"{drawn.limit:.3g}",
+                    next="lower learning_rate, look at the documents, or set `spike: null`",
+                )
+            )
+
+    def _lately(self, learning_rate: float) -> str:
+        return (
+            f"losses: {', '.join(f'{loss:.3g}' for loss in self.losses[-FEW:]) or '-'}; "
+            f"learning rate {learning_rate:.3g}; "
+            f"documents of this step: {', '.join(map(str, self.lately[-1][:NAMED].tolist()))}"
+            f"{' …' if len(self.lately[-1]) > NAMED else ''}"
+        )
+
+    def _diverged(self, error: Diverged) -> Diverged:
+        error.documents = [documents.tolist() for documents in self.lately]
+        return error
+
+
+def seen_after(seen: str, documents: Ints) -> str:
+    """The digest over all steps' documents, with those of one more step."""
+    return hashlib.sha256(seen.encode() + np.ascontiguousarray(documents, np.int64).tobytes()).hexdigest()

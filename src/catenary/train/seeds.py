@@ -13,9 +13,10 @@ import numpy as np
 ORDER, DROPOUT, MASKS, VALIDATION_MASKS = range(4)
 
 
-def seed_at(seed: int, stream: int, position: int) -> int:
-    """32 bits (what torch's CPU generator takes) that depend on all three."""
-    return int(np.random.SeedSequence([seed, stream, position]).generate_state(1)[0])
+def seed_at(seed: int, stream: int, position: int, part: int = 0) -> int:
+    """32 bits (what torch's CPU generator takes) that depend on all; `part`: of a step that is taken in several."""
+    place = [seed, stream, position, *([part] if part else [])]
+    return int(np.random.SeedSequence(place).generate_state(1)[0])
 
 
 def order_generator(seed: int, epoch: int) -> np.random.Generator:

@@ -9,7 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from catenary.errors import InvalidInput
 
 # What a smaller value of is better; every other figure is better when larger.
-LOWER_IS_BETTER = frozenset({"loss"})
+LOWER_IS_BETTER = frozenset(
+    {"loss", "perplexity", "bits_per_byte", "mae", "mse", "rmse", "cer", "wer", "ter"}
+)
+
+
+def is_better(figure: str, one: float, other: float) -> bool:
+    """Whether `one` is a better value of this figure than `other`."""
+    return one < other if figure in LOWER_IS_BETTER or figure.endswith(("_loss", "_error")) else one > other
 
 
 class TrainSettings(BaseModel):
@@ -28,18 +35,43 @@ class TrainSettings(BaseModel):
     )
     batch_tokens: int | None = Field(None, ge=1)
     batch_size: int | None = Field(None, ge=1)
+    accumulate: int = Field(
+        1,
+        ge=1,
+        description="parts that a step is taken in, one after the other: the same step in less memory",
+    )
 
+    optimiser: Literal["adamw", "sgd", "adafactor", "muon"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    schedule: Literal["linear", "cosine", "constant", "wsd", "plateau"] = "linear"
+    decay: float = Field(
+        0.2, gt=0, le=1, description="with wsd: share of the steps over which the rate falls at last"
+    )
+    plateau_factor: float = Field(
+        0.5, gt=0, lt=1, description="with plateau: what the rate is multiplied with"
+    )
+    plateau_patience: int = Field(
+        2, ge=1, description="with plateau: validations without a better figure before that"
+    )
     warmup: float = Field(0.06, ge=0, le=1, description="share of the steps over which the rate rises from 0")
     weight_decay: float = Field(0.01, ge=0)
     beta1: float = Field(0.9, ge=0, lt=1)
     beta2: float = Field(0.98, ge=0, lt=1)
+    momentum: float = Field(0.95, ge=0, lt=1, description="of sgd and muon")
     clip: float = Field(
         1.0, gt=0, description="largest norm of the gradient; longer ones are shortened to it"
     )
     dropout: float = Field(0.1, ge=0, lt=1)
     ema: float | None = Field(None, gt=0, lt=1, description="decay of the averaged weights; none: no average")
+    freeze: list[str] = Field(
+        default=[],
+        description="patterns of the names of weights that stay as they are: `model.embed_tokens.*`",
+    )
+    spike: float | None = Field(
+        8.0,
+        gt=0,
+        description="deviations that the loss may rise before the run is stopped; none: any; see watchdog.py",
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="of matrix products; see precision.py"
     )
@@ -64,6 +96,8 @@ class TrainSettings(BaseModel):
             )
         if self.least_steps and self.epochs is None:
             raise InvalidInput("least_steps goes with epochs; steps alone says how long.")
+        if self.schedule == "plateau" and self.monitor is None:
+            raise InvalidInput("The schedule plateau needs monitor: the validation figure that it waits for.")
         if self.patience is not None and self.monitor is None:
             raise InvalidInput("patience needs monitor: the validation figure to be patient about.")
         return self

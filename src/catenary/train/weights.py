@@ -27,9 +27,10 @@ class Flat:
     compute: torch.Tensor  # what the model computes with, in its dtype
     gradient: torch.Tensor  # of `compute`
     shapes: Mapping[str, torch.Size]
+    decays: bool  # whether weight decay applies
 
     @classmethod
-    def of(cls, parameters: Mapping[str, nn.Parameter], dtype: torch.dtype) -> Flat:
+    def of(cls, parameters: Mapping[str, nn.Parameter], dtype: torch.dtype, *, decays: bool) -> Flat:
         """Lay these end to end; from now on they are views of `compute`, and their gradients of `gradient`."""
         whole = [parameter.detach().float().flatten() for parameter in parameters.values()]
         master = nn.Parameter(torch.cat(whole) if whole else torch.empty(0))
@@ -37,7 +38,7 @@ class Flat:
         compute = master.data if same else master.data.to(dtype)
         gradient = torch.zeros_like(compute)
         master.grad = gradient if same else torch.zeros_like(master)
-        flat = cls(master, compute, gradient, {name: p.shape for name, p in parameters.items()})
+        flat = cls(master, compute, gradient, {name: p.shape for name, p in parameters.items()}, decays)
         parts, slopes = flat.parts(compute), flat.parts(gradient)
         for name, parameter in parameters.items():
             parameter.data, parameter.grad = parts[name], None
@@ -63,8 +64,8 @@ class Weights:
         self.dtype = dtype
         trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
         frozen = {name: p for name, p in model.named_parameters() if not p.requires_grad}
-        self.decayed = Flat.of({name: p for name, p in trained.items() if p.ndim > 1}, dtype)
-        self.kept = Flat.of({name: p for name, p in trained.items() if p.ndim <= 1}, dtype)
+        self.decayed = Flat.of({name: p for name, p in trained.items() if p.ndim > 1}, dtype, decays=True)
+        self.kept = Flat.of({name: p for name, p in trained.items() if p.ndim <= 1}, dtype, decays=False)
         self._frozen = {name: p.data.float() for name, p in frozen.items()}
         for parameter in frozen.values():
             parameter.data = parameter.data.to(dtype)
@@ -83,11 +84,29 @@ class Weights:
             parts |= flat.parts(whole)
         return parts
 
-    def gather_gradient(self, longest: float) -> float:
-        """Give the masters their gradients, shortened to a norm of at most `longest`; return the norm before."""
+    def collect(self, weight: float, *, first: bool) -> None:
+        """Add `weight` times the gradient of a part of a step to the masters'; the next part starts at zero.
+
+        Where the model computes with the masters themselves, its loss was weighed instead, and nothing is left to do.
+        """
         for flat in self.flats:
             if flat.master.grad is not flat.gradient:
                 assert flat.master.grad is not None
+                if first:
+                    flat.master.grad.zero_()
+                flat.master.grad.add_(flat.gradient, alpha=weight)
+                flat.gradient.zero_()
+
+    def gather_gradient(self, longest: float, *, collected: float | None = None) -> float:
+        """Give the masters their gradients, shortened to a norm of at most `longest`; return the norm before.
+
+        `collected`: the weights of all parts of the step, where it was taken in parts.
+        """
+        for flat in self.flats:
+            assert flat.master.grad is not None
+            if collected is not None:
+                flat.master.grad.mul_(1 / collected)
+            elif flat.master.grad is not flat.gradient:
                 flat.master.grad.copy_(flat.gradient)
         gradients = [flat.master.grad for flat in self.flats if flat.master.grad is not None]
         norm = math.sqrt(sum(torch.linalg.vector_norm(gradient).item() ** 2 for gradient in gradients))
@@ -95,6 +114,11 @@ class Weights:
             for gradient in gradients:
                 gradient.mul_(longest / norm)
         return norm
+
+    @property
+    def weighs_losses(self) -> bool:
+        """Whether parts of a step are weighed by their losses, for gradients add up in the masters' own."""
+        return self.dtype == torch.float32
 
     def renew(self) -> None:
         """After a step: let the model compute with the moved masters, and start the next gradient at zero."""
