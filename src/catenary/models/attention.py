@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from catenary.models.cache import LayerCache
 from catenary.models.config import TransformerConfig
 from catenary.models.documents import Documents
+from catenary.models.kernels import packed_attention, suits
 from catenary.models.layers import Linear
 from catenary.models.positions import rotate
 
@@ -151,8 +152,10 @@ class Attention(nn.Module):
             q_BHTK = rotate(q_BHTK, *view.rotary)
         k_BGSK, v_BGSK = self._keys_values(x_BTD if memory_BSD is None else memory_BSD, view, cache)
 
+        mask = view.mask if self.window is None else view.windowed_mask
+        if mask is None and view.bias_1HTS is None and self._whole() and suits(q_BHTK, k_BGSK):
+            return self.o_proj(self._in_tiles(q_BHTK, k_BGSK, v_BGSK, view))  # type: ignore[no-any-return]
         if view.documents is None:
-            mask = view.mask if self.window is None else view.windowed_mask
             y_BHTK = self._look(q_BHTK, k_BGSK, v_BGSK, view.causal and mask is None, mask)
         else:
             y_BHTK = view.documents.attend(
@@ -179,6 +182,30 @@ class Attention(nn.Module):
             cache.cross_key_BGSK, cache.cross_value_BGSK = k_BGSK, v_BGSK
             return k_BGSK, v_BGSK
         return cache.extend(view.start, k_BGSK, v_BGSK)
+
+    def _whole(self) -> bool:
+        """Whether nobody asks for the attention weights and none are dropped: then they need not be held."""
+        return self.watcher is None and (self.dropout == 0 or not self.training)
+
+    def _in_tiles(self, q_BHTK: Tensor, k_BGSK: Tensor, v_BGSK: Tensor, view: View) -> Tensor:
+        """All rows, or all documents, in one call of the compiled kernel: (B, T, H · K)."""
+        rows, tokens, keys = q_BHTK.shape[0], q_BHTK.shape[2], k_BGSK.shape[2]
+        if view.documents is None:
+            row = torch.arange(rows + 1)
+            borders, key_borders = row * tokens, row * keys
+        else:
+            borders, key_borders = view.documents.borders, (view.key_documents or view.documents).borders
+        y_NHK = packed_attention(
+            q_BHTK.transpose(1, 2).flatten(0, 1),
+            k_BGSK.transpose(1, 2).flatten(0, 1),
+            v_BGSK.transpose(1, 2).flatten(0, 1),
+            borders,
+            key_borders,
+            scale=self.scale,
+            causal=view.causal,
+            window=self.window,
+        )
+        return y_NHK.view(rows, tokens, -1)
 
     def _look(self, q: Tensor, k: Tensor, v: Tensor, causal: bool, mask: Tensor | None) -> Tensor:
         if self.watcher is not None:

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
@@ -49,6 +50,11 @@ class Documents:
         starts_BT[:, 1:] = document_ids_BT[:, 1:] != document_ids_BT[:, :-1]
         borders = [*starts_BT.flatten().nonzero()[:, 0].tolist(), document_ids_BT.numel()]
         return cls(tuple(end - start for start, end in pairwise(borders)))
+
+    @cached_property
+    def borders(self) -> Tensor:
+        """(documents + 1,) int64: FlashAttention's cu_seqlens."""
+        return torch.tensor([0, *accumulate(self.lengths)])
 
     def positions(self, device: torch.device) -> Tensor:
         """(N,): each token's place in its document."""
