@@ -5,6 +5,7 @@ from .download import download
 from .families import FAMILIES
 from .gguf_tokenizer import unpack_gguf
 from .hub import build, copy_companions, load, save
+from .likelihood import Likelihood, text_frame
 from .model import Loaded, Model, Output
 from .observe import Seen, observe
 from .peft_files import is_adapter, load_adapter, save_adapter
@@ -16,6 +17,7 @@ __all__ = [
     "AdaptedLinear",
     "Cache",
     "HeadName",
+    "Likelihood",
     "Loaded",
     "LoraSettings",
     "Memory",
@@ -36,5 +38,6 @@ __all__ = [
     "observe",
     "save",
     "save_adapter",
+    "text_frame",
     "unpack_gguf",
 ]

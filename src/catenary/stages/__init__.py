@@ -6,7 +6,7 @@
     count     models       the n-gram control of a language model
     count_tags  models     the hidden Markov control of a tagger
     fit       models       the linear control of a classifier
-    pretrain  models       an encoder from scratch, by masked language modelling
+    pretrain  models       an encoder or a decoder by what stands in text alone, from scratch or on from another model
     finetune  models       a pretrained model into a classifier
     evaluate  evaluations  models side by side on held-out documents, with intervals and paired tests
     release   releases     compress, export, compare, judge the gates; then people sign

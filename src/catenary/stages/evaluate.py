@@ -3,6 +3,8 @@
     evaluations:
       quality: {of: [linear, sentiment], on: reviews.test, metrics: [accuracy, f1, confusion]}
 
+      fluency: {of: [trigram, writer], on: reviews.test, metrics: [perplexity, bits_per_byte]}
+
 The first model of `of` that is a control (or `control:`) is what the others are compared with, pair by pair on the same
 documents. The worst examples come with the ids of their documents.
 """
@@ -21,7 +23,18 @@ from catenary.errors import InvalidInput
 from catenary.messages import LANGUAGES
 from catenary.stages.classifier import is_control, predictor
 
-Metric = Literal["accuracy", "f1", "f1_weighted", "precision", "recall", "mcc", "confusion"]
+Metric = Literal[
+    "accuracy",
+    "f1",
+    "f1_weighted",
+    "precision",
+    "recall",
+    "mcc",
+    "confusion",
+    "perplexity",
+    "bits_per_byte",
+]
+OF_LANGUAGE_MODELS = frozenset({"perplexity", "bits_per_byte"})
 SPLITS = ("train", "valid", "test")
 
 
@@ -39,6 +52,12 @@ class EvaluateSettings(Settings):
         if self.split not in SPLITS:
             raise InvalidInput(
                 "An evaluation names a split.", got=self.on, expected="for example `reviews.test`"
+            )
+        of_text = [metric for metric in self.metrics if metric in OF_LANGUAGE_MODELS]
+        if of_text and len(of_text) < len(self.metrics):
+            raise InvalidInput(
+                "An evaluation measures language models or classifiers, not both.",
+                got=", ".join(self.metrics),
             )
         if self.control is not None and self.control not in self.of:
             raise InvalidInput(
@@ -68,10 +87,13 @@ def recipe(settings: EvaluateSettings) -> Mapping[str, Any]:
 
 def run(work: Work[EvaluateSettings]) -> Mapping[str, Any]:
     from catenary.evaluate import classification_report, verdict, write_report
+    from catenary.stages.perplexity import measured
 
     settings = work.settings
     models = {name: work.inputs[f"of.{name}"] for name in settings.of}
     control = settings.control or next((name for name, model in models.items() if is_control(model)), None)
+    if OF_LANGUAGE_MODELS.issuperset(settings.metrics):
+        return measured(work, models, control, settings)
     ids, texts, gold = labelled_documents_of(work.inputs["on"].path, settings.split)
     if not gold:
         raise InvalidInput(

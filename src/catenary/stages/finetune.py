@@ -76,6 +76,6 @@ FINETUNE = Stage(
     owner="training_engineer",
     settings=FinetuneSettings,
     run=run,
-    takes=lambda raw: "init" in raw,
+    takes=lambda raw: "init" in raw and raw.get("objective") not in ("mlm", "clm"),
     estimate=estimate,
 )

@@ -1,89 +1,172 @@
-"""pretrain: a dataset's training split → an encoder that has read it, by masked language modelling from scratch.
+"""pretrain: a dataset's training split → a model that has read it, from scratch or on from another model.
 
     models:
-      base: {family: bert, size: nano, objective: mlm, from: reviews, tokenizer: zh}
+      base: {family: bert, size: nano, objective: mlm, from: reviews, tokenizer: zh}     # an encoder: masked tokens
+      writer: {family: llama, size: nano, objective: clm, from: reviews, tokenizer: zh}  # a decoder: next tokens
+      more: {init: writer, objective: clm, from: news}                                   # the same, read on
 
 `size:` is a dial (`sizes.py`); `hidden_size`, `epochs`, `learning_rate` … can each be set on their own. The model
-carries its tokenizer and its training settings, so nothing after it needs to be told of them.
+carries its tokenizer and its training settings, so nothing after it needs to be told of them. A decoder's perplexity
+on the validation split is that of the n-gram control on the same tokens: each document's end counts as one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from catenary.chain.stage import Estimate, Ref, Stage, Work
 from catenary.data.texts import texts_of
+from catenary.errors import InvalidInput
 from catenary.stages.pictures import draw_losses
 from catenary.stages.settings import part_of
-from catenary.stages.sizes import PRETRAINING, SHAPE, Size, dialled, shape
+from catenary.stages.sizes import CAUSAL, GOING_ON, PRETRAINING, SHAPE, Size, dialled, shape
 from catenary.train.settings import MaskedLMSettings, TrainSettings
 
 BYTES_PER_TOKEN = 6  # of a dataset's Parquet files, which are compressed
 FLOPS_PER_SECOND = 120e9  # of small steps on two cores
 SECONDS_PER_TOKEN = 2e-5  # what a small step costs besides its matrix products
 
+ENCODERS, DECODERS = ("bert", "roberta"), ("gpt2", "llama", "mistral", "qwen2", "qwen3")
 ONE_OR_SEVERAL = {
     "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
 }
 
 
 class PretrainSettings(TrainSettings, MaskedLMSettings):
-    """The encoder's shape, how it is trained (TrainSettings), what is hidden from it (MaskedLMSettings)."""
+    """A new model's shape or the one to go on with, how it is trained (TrainSettings), what is hidden from an encoder
+    (MaskedLMSettings)."""
 
-    family: Literal["bert"]
-    size: Size = "nano"
-    objective: Literal["mlm"] = "mlm"
+    family: Literal["bert", "roberta", "gpt2", "llama", "mistral", "qwen2", "qwen3"] | None = None
+    init: Annotated[str | None, Ref("models")] = None
+    size: Size | None = None
+    objective: Literal["mlm", "clm"]
     from_: Annotated[list[str], Ref("datasets"), WithJsonSchema(ONE_OR_SEVERAL)] = Field(
         alias="from", min_length=1
     )
-    tokenizer: Annotated[str, Ref("tokenizers")]
-    # The dial sets these where they are left out; the defaults, `nano`'s, only tell the schema that they may be.
-    hidden_size: int = Field(default=128, ge=8)
-    num_hidden_layers: int = Field(default=2, ge=1)
-    num_attention_heads: int = Field(default=4, ge=1)
-    intermediate_size: int = Field(default=512, ge=8)
-    max_position_embeddings: int = Field(default=512, ge=8)
+    tokenizer: Annotated[str | None, Ref("tokenizers")] = None
+    # The dial sets these where they are left out; a model that is gone on with has its own.
+    hidden_size: int | None = Field(default=None, ge=8)
+    num_hidden_layers: int | None = Field(default=None, ge=1)
+    num_attention_heads: int | None = Field(default=None, ge=1)
+    num_key_value_heads: int | None = Field(default=None, ge=1)
+    intermediate_size: int | None = Field(default=None, ge=8)
+    max_position_embeddings: int | None = Field(default=None, ge=8)
 
     @model_validator(mode="before")
     @classmethod
     def _dial(cls, raw: Any) -> Any:
-        size = raw.get("size", "nano") if isinstance(raw, dict) else ""
-        return dialled(raw, {**PRETRAINING[size], **shape(size)}) if size in PRETRAINING else raw
+        if not isinstance(raw, dict):
+            return raw
+        if "init" in raw:
+            return dialled(raw, GOING_ON)
+        family, size = raw.get("family"), raw.get("size", "nano")
+        causal = family in DECODERS
+        dial = (CAUSAL if causal else PRETRAINING).get(size)
+        if family not in (*ENCODERS, *DECODERS) or dial is None:
+            return raw
+        objective = "clm" if causal else "mlm"
+        return dialled(raw, {"size": size, "objective": objective, **dial, **shape(family, size)})
 
     @field_validator("from_", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         return [value] if isinstance(value, str) else value
 
+    @model_validator(mode="after")
+    def _fits(self) -> PretrainSettings:
+        if (self.init is None) == (self.family is None):
+            raise InvalidInput("Set either family, for a new model, or init, for one to go on with.")
+        said = [name for name in ("size", "tokenizer", *SHAPE) if getattr(self, name) is not None]
+        if self.init is not None and said:
+            raise InvalidInput(
+                "The model that is gone on with has its shape and its tokenizer.", got=", ".join(said)
+            )
+        if self.init is None and self.tokenizer is None:
+            raise InvalidInput("A new model needs a tokenizer.", expected="`tokenizer: <link>`")
+        if self.family is not None and (self.objective == "clm") != (self.family in DECODERS):
+            raise InvalidInput(
+                "This family does not learn by this objective.",
+                got=f"{self.family}, {self.objective}",
+                expected="mlm for {encoders}; clm for {decoders}",
+                encoders=", ".join(ENCODERS),
+                decoders=", ".join(DECODERS),
+            )
+        masked = sorted(self.model_fields_set & MaskedLMSettings.model_fields.keys())
+        if self.objective == "clm" and masked:
+            raise InvalidInput("Nothing is masked in causal language modelling.", got=", ".join(masked))
+        if self.objective == "clm" and self.batch_tokens is None:
+            raise InvalidInput(
+                "Causal language modelling packs documents: batch_tokens says how many tokens a step has.",
+                got=f"batch_size={self.batch_size}",
+                expected="`batch_tokens: 2048`, for example",
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class SplitTexts:
+    """The texts of a split of several datasets, read anew each time they are gone through."""
+
+    datasets: Sequence[Path]
+    split: str
+
+    def __iter__(self) -> Iterator[str]:
+        for dataset in self.datasets:
+            yield from texts_of(dataset, self.split)
+
 
 def run(work: Work[PretrainSettings]) -> Mapping[str, Any]:
-    from catenary.models import configure
+    from catenary.models import TransformerConfig, configure
     from catenary.tokenizer import load
-    from catenary.train import pretrain
+    from catenary.train import pretrain, pretrain_causal
 
     settings = work.settings
     datasets = [artifact.path for role, artifact in work.inputs.items() if role.startswith("from.")]
-    tokenizer = work.inputs["tokenizer"].path
-    vocabulary = load(tokenizer)
-    report = pretrain(
-        [text for dataset in datasets for text in texts_of(dataset, "train")],
-        tokenizer,
-        configure(
+    texts, valid = SplitTexts(datasets, "train"), SplitTexts(datasets, "valid")
+    start: TransformerConfig | Path
+    if settings.family is None:
+        start = tokenizer = work.inputs["init"].path
+    else:
+        tokenizer = work.inputs["tokenizer"].path
+        vocabulary = load(tokenizer)
+        ids: dict[str, Any] = {"pad_token_id": vocabulary.pad_id}
+        if settings.objective == "clm":
+            ids |= {"bos_token_id": vocabulary.bos_id, "eos_token_id": vocabulary.eos_id}
+        chosen = {name: getattr(settings, name) for name in SHAPE}
+        start = configure(
             settings.family,
             vocab_size=vocabulary.vocab_size,
-            pad_token_id=vocabulary.pad_id,
-            **{name: getattr(settings, name) for name in SHAPE},
-        ),
-        part_of(settings, TrainSettings),
-        work.out,
-        masking=part_of(settings, MaskedLMSettings),
-        valid=[text for dataset in datasets for text in texts_of(dataset, "valid")],
-        state=work.state,
-        progress=work.progress,
-    )
+            **ids,
+            **{name: value for name, value in chosen.items() if value is not None},
+        )
+    if settings.objective == "clm":
+        report = pretrain_causal(
+            texts,
+            tokenizer,
+            start,
+            part_of(settings, TrainSettings),
+            work.out,
+            valid=valid,
+            state=work.state,
+            progress=work.progress,
+        )
+    else:
+        report = pretrain(
+            list(texts),
+            tokenizer,
+            start,
+            part_of(settings, TrainSettings),
+            work.out,
+            masking=part_of(settings, MaskedLMSettings),
+            valid=list(valid),
+            state=work.state,
+            progress=work.progress,
+        )
     draw_losses(report, work.out)
     headline = {
         "parameters": report["parameters"],
@@ -92,6 +175,9 @@ def run(work: Work[PretrainSettings]) -> Mapping[str, Any]:
     }
     if report["valid"]:
         headline["valid loss"] = round(report["valid"]["loss"], 3)
+        if settings.objective == "clm":
+            headline["perplexity"] = round(report["valid"]["perplexity"], 3)
+            headline["bits per byte"] = round(report["valid"]["bits_per_byte"], 4)
     return {"headline": headline, **report}
 
 
@@ -100,11 +186,8 @@ def estimate(settings: PretrainSettings, sizes: Sequence[int]) -> Estimate:
     tokens = sum(sizes) / BYTES_PER_TOKEN * (settings.epochs or 1)
     if settings.steps and settings.batch_tokens:
         tokens = settings.steps * settings.batch_tokens
-    weights = (
-        settings.num_hidden_layers
-        * settings.hidden_size
-        * (4 * settings.hidden_size + 2 * settings.intermediate_size)
-    )
+    layers, width, inner = settings.num_hidden_layers, settings.hidden_size, settings.intermediate_size
+    weights = (layers or 2) * (width or 128) * (4 * (width or 128) + 2 * (inner or 512))
     return Estimate(
         5 + tokens * (6 * weights / FLOPS_PER_SECOND + SECONDS_PER_TOKEN),
         (1400 << 20) + 16 * weights,
@@ -120,7 +203,7 @@ PRETRAIN = Stage(
     owner="training_engineer",
     settings=PretrainSettings,
     run=run,
-    families=("bert",),
-    takes=lambda raw: "init" not in raw,
+    families=(*ENCODERS, *DECODERS),
+    takes=lambda raw: "init" not in raw or raw.get("objective") in ("mlm", "clm"),
     estimate=estimate,
 )

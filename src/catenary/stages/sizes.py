@@ -1,6 +1,6 @@
 """The dial `size:`: width, depth, batch and learning rate that go together; each can still be set on its own.
 
-The encoder's shapes stand in `models/sizes.py`; here is how long and how fast each is trained. What a chain file sets
+Shapes stand in `models/sizes.py`; here is how long and how fast each is trained. What a chain file sets
 wins over the dial, and `catenary.lock` shows what it came to.
 """
 
@@ -16,6 +16,7 @@ SHAPE = (
     "hidden_size",
     "num_hidden_layers",
     "num_attention_heads",
+    "num_key_value_heads",
     "intermediate_size",
     "max_position_embeddings",
 )
@@ -35,6 +36,43 @@ PRETRAINING: Mapping[str, Mapping[str, Any]] = {
     "base": {"epochs": 40, "batch_tokens": 32768, "learning_rate": 2e-4},
 }
 
+# What pretraining by causal language modelling takes at each size: 20 tokens a weight would be best spent (Hoffmann et
+# al. 2022, 2203.15556), which few collections of text have; so a small one is read more often.
+CAUSAL: Mapping[str, Mapping[str, Any]] = {
+    "nano": {
+        "epochs": 3,
+        "least_steps": 600,
+        "batch_tokens": 2048,
+        "learning_rate": 3e-3,
+        "schedule": "cosine",
+        "beta2": 0.95,
+        "weight_decay": 0.1,
+        "dropout": 0.0,
+    },
+    "small": {
+        "epochs": 4,
+        "batch_tokens": 8192,
+        "learning_rate": 1e-3,
+        "schedule": "cosine",
+        "beta2": 0.95,
+        "weight_decay": 0.1,
+        "dropout": 0.0,
+    },
+    "base": {
+        "epochs": 4,
+        "batch_tokens": 65536,
+        "accumulate": 8,
+        "learning_rate": 6e-4,
+        "schedule": "cosine",
+        "beta2": 0.95,
+        "weight_decay": 0.1,
+        "dropout": 0.0,
+    },
+}
+
+# What going on with a pretrained model takes, whatever its size: gentle steps that do not undo what it knows.
+GOING_ON: Mapping[str, Any] = {"epochs": 1, "batch_tokens": 4096, "learning_rate": 2e-4, "dropout": 0.0}
+
 # What fine-tuning into a classifier takes. The masked-LM loss beside it keeps a small model reading; without it
 # accuracy on the example's reviews is about half a point lower.
 FINETUNING: Mapping[str, Any] = {
@@ -50,9 +88,9 @@ FINETUNING: Mapping[str, Any] = {
 }
 
 
-def shape(size: str) -> dict[str, Any]:
-    """The encoder's shape at this size."""
-    return {name: SIZES["bert"][size][name] for name in SHAPE if name in SIZES["bert"][size]}
+def shape(family: str, size: str) -> dict[str, Any]:
+    """The shape of this family's models at this size."""
+    return {name: SIZES[family][size][name] for name in SHAPE if name in SIZES[family][size]}
 
 
 def dialled(raw: Mapping[str, Any], dial: Mapping[str, Any]) -> dict[str, Any]:

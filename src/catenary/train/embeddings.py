@@ -37,7 +37,8 @@ def cooccurrence_embeddings(
     left, sizes = _factors(pmi, dimensions)
     known = torch.from_numpy(np.flatnonzero(np.diff(pmi.indptr)))
     vectors = (left * sizes.sqrt())[known]
-    table_VD[known] = (vectors * (SPREAD * deviation / vectors.std(correction=0))).float()
+    # A vocabulary smaller than the hidden size has fewer factors than there are columns: the others stay random.
+    table_VD[known, : vectors.shape[1]] = (vectors * (SPREAD * deviation / vectors.std(correction=0))).float()
 
 
 def _positive_pmi(rows: TokenRows, ordinary_ids: Sequence[int], vocab_size: int) -> sparse.csr_array:

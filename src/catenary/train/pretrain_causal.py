@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from catenary.errors import InvalidInput
-from catenary.models import Model, TransformerConfig, build, copy_companions, load, save
+from catenary.models import TransformerConfig, build, copy_companions, load, save, text_frame
 from catenary.progress import SILENT, Progress
 from catenary.train.dropout import set_dropout
 from catenary.train.loop import CHECKPOINT_SECONDS, fit
@@ -49,7 +49,7 @@ def pretrain_causal(
         model = load(start, "clm", seed=settings.seed)
     else:
         model = build(start, "clm", seed=settings.seed)
-    frame = _frame(model, tokenizer)
+    frame = text_frame(model.config)
     set_dropout(model, settings.dropout)
     context = min(model.config.max_position_embeddings, settings.batch_tokens)
     objective = CausalLM()
@@ -75,23 +75,6 @@ def pretrain_causal(
         copy_companions(start, out)
     write_settings(out, settings, CausalLMSettings())
     return train_report(model, fitted, len(stream))
-
-
-def _frame(model: Model, where: Path) -> tuple[int, int]:
-    """What stands before and after each document. Models without a <bos> begin with what ends the one before."""
-    first, last = _first(model.config.bos_token_id), _first(model.config.eos_token_id)
-    if last is None:
-        raise InvalidInput(
-            "Causal language modelling needs a token that ends a text.",
-            where=str(where),
-            got="a configuration without eos_token_id",
-        )
-    return last if first is None else first, last
-
-
-def _first(ids: int | tuple[int, ...] | None) -> int | None:
-    """Chat models have several tokens that end a turn; the first ends a text."""
-    return ids[0] if isinstance(ids, tuple) else ids
 
 
 @contextmanager

@@ -1,0 +1,94 @@
+"""Language models side by side on held-out documents: perplexity, and bits per byte where tokenizers differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from catenary.chain.stage import Work
+from catenary.data.texts import texts_of
+from catenary.errors import InvalidInput
+from catenary.messages import LANGUAGES
+from catenary.store import Artifact
+
+if TYPE_CHECKING:
+    from catenary.evaluate.language_model import LanguageModel
+
+
+class Wanted(Protocol):
+    """What an evaluation says of language models."""
+
+    @property
+    def on(self) -> str: ...
+
+    @property
+    def split(self) -> str: ...
+
+    @property
+    def metrics(self) -> Sequence[str]: ...
+
+    @property
+    def seed(self) -> int: ...
+
+
+def measured(
+    work: Work[Any], models: Mapping[str, Artifact], control: str | None, settings: Wanted
+) -> Mapping[str, Any]:
+    """Score every model on the same documents, each with its own tokenizer; compare them pair by pair."""
+    from catenary.evaluate import language_model_report, score, verdict, write_report
+    from catenary.tokenizer import load as load_tokenizer
+
+    texts = list(texts_of(work.inputs["on"].path, settings.split))
+    if not texts:
+        raise InvalidInput(
+            "There are no documents to evaluate on.",
+            got=settings.on,
+            expected="a dataset whose `split:` gives this part a share",
+        )
+    sizes = [len(text.encode()) for text in texts]
+    scored = {
+        name: score(
+            language_model(model.path),
+            load_tokenizer(model.path).encode_batch(texts),
+            text_bytes=sizes,
+            progress=work.progress,
+        )
+        for name, model in models.items()
+    }
+    report = language_model_report(scored, control=control, seed=settings.seed)
+    for lang in LANGUAGES:
+        (work.out / lang).mkdir()
+        write_report(work.out / lang, language_model=report, title=work.link, lang=lang)
+    best = min(report.models, key=lambda model: model.metrics["bits_per_byte"].value)
+    first = settings.metrics[0]
+    return {
+        "headline": {
+            "documents": report.sequences,
+            "best": best.name,
+            first: round(best.metrics[first].value, 4),
+        },
+        "control": control,
+        "metrics": {
+            model.name: {name: asdict(model.metrics[name]) for name in settings.metrics}
+            for model in report.models
+        },
+        "comparisons": [
+            {**asdict(comparison), "outcome": comparison.outcome, "verdict": verdict(comparison, "en")}
+            for comparison in report.comparisons
+        ],
+    }
+
+
+def language_model(folder: Path) -> LanguageModel:
+    """The language model in a folder, whatever its family. Raises InvalidInput where it is none."""
+    if json.loads((folder / "config.json").read_text("utf-8")).get("family") == "ngram":
+        from catenary.models.baselines import NgramModel
+
+        return NgramModel.load(folder)
+
+    from catenary.models import Likelihood, load
+
+    return Likelihood(load(folder, "clm"))

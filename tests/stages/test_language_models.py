@@ -1,0 +1,96 @@
+"""Language models in a chain: the n-gram control, a decoder, the decoder read on, and one evaluation of all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from catenary.chain.plan import plan
+from catenary.chain.run import run
+from catenary.chain.spec import load
+from catenary.config import Home
+from catenary.errors import InvalidInput
+from catenary.stages import STAGES
+from catenary.store import Store
+from tests.chain.craft import Quiet
+
+CHAIN = """\
+schema: 1
+project: {name: fluency, languages: [zh]}
+sources:
+  lines: {path: data, files: ["*.txt"], format: lines, licence: MIT}
+datasets:
+  lines: {from: [lines], steps: [normalise], split: {valid: 0.1, test: 0.2, seed: 1}}
+tokenizers:
+  zh: {from: lines, kind: char, vocab_size: 100}
+models:
+  bigram: {family: ngram, order: 2, from: lines, tokenizer: zh}
+  writer:
+    {family: llama, size: nano, from: lines, tokenizer: zh, hidden_size: 32, num_hidden_layers: 1,
+     num_attention_heads: 2, intermediate_size: 64, steps: 60, batch_tokens: 512, learning_rate: 0.01}
+  more: {init: writer, objective: clm, from: lines, steps: 10, batch_tokens: 512}
+  reader:
+    {family: roberta, size: nano, from: lines, tokenizer: zh, hidden_size: 32, num_hidden_layers: 1,
+     num_attention_heads: 2, intermediate_size: 64, steps: 10, batch_tokens: 512}
+evaluations:
+  fluency: {of: [bigram, writer, more], on: lines.test, metrics: [perplexity, bits_per_byte]}
+"""
+
+
+def lines(count: int) -> list[str]:
+    """Lines whose second half repeats the first: a bigram model cannot know it."""
+    random = np.random.default_rng(0)
+    letters = list("春夏秋冬风花雪月山水云雨")
+    halves = ["".join(random.choice(letters, 5)) for _ in range(count)]
+    return [half + half for half in halves]
+
+
+def chain(folder: Path, text: str = CHAIN) -> Path:
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    (folder / "data/lines.txt").write_text("".join(f"{line}\n" for line in lines(600)), "utf-8")
+    path = folder / "catenary.yaml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+@pytest.mark.slow
+def test_language_models_are_measured_beside_their_control(tmp_path: Path) -> None:
+    path = chain(tmp_path)
+    with Store.open(Home.of(tmp_path, {})) as store:
+        made = {
+            one.step.link.full_name: one.artifact
+            for one in run(plan(load(path, STAGES), store), store, Quiet())
+        }
+        assert not store.verify()
+    report = made["evaluations.fluency"].manifest.report
+    assert report["control"] == "bigram"
+    figures = {name: {k: v["value"] for k, v in one.items()} for name, one in report["metrics"].items()}
+    assert figures["writer"]["perplexity"] < figures["bigram"]["perplexity"]
+    assert figures["writer"]["bits_per_byte"] < figures["bigram"]["bits_per_byte"]
+    # What training measured on the validation split is what scoring finds, on about the same text.
+    valid = made["models.writer"].manifest.report["valid"]["perplexity"]
+    assert figures["writer"]["perplexity"] == pytest.approx(valid, rel=0.1)
+    assert abs(figures["more"]["perplexity"] - figures["writer"]["perplexity"]) < 1
+    assert made["models.reader"].manifest.report["valid"]["loss"] > 0
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            "writer: {family: llama, objective: mlm, from: lines, tokenizer: zh}",
+            "does not learn by this objective",
+        ),
+        ("writer: {family: llama, mask_rate: 0.2, from: lines, tokenizer: zh}", "Nothing is masked"),
+        ("writer: {family: llama, from: lines}", "needs a tokenizer"),
+        ("writer: {family: llama, batch_size: 8, from: lines, tokenizer: zh}", "packs documents"),
+        ("writer: {init: bigram, objective: clm, hidden_size: 64, from: lines}", "has its shape"),
+        ("writer: {init: bigram, family: llama, objective: clm, from: lines}", "Set either family"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_by_name(tmp_path: Path, line: str, told: str) -> None:
+    models = CHAIN.index("  writer:")
+    with pytest.raises(InvalidInput, match=told):
+        load(chain(tmp_path, CHAIN[:models] + f"  {line}\n"), STAGES)
