@@ -21,4 +21,4 @@ def test_every_section_and_stage_is_in_it() -> None:
     schema = json_schema(STAGES)
     assert set(SECTIONS) <= schema["properties"].keys()
     models = schema["properties"]["models"]["additionalProperties"]["anyOf"]
-    assert {arm["title"] for arm in models} == {"count", "fit", "pretrain", "finetune"}
+    assert {"count", "fit", "pretrain", "finetune"} <= {arm["title"] for arm in models}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,14 @@ import pytest
 from catenary.chain.plan import plan
 from catenary.chain.run import run
 from catenary.chain.spec import load
+from catenary.chain.trace import Node, trace
 from catenary.config import Home
+from catenary.data.shards import read_split
 from catenary.errors import InvalidInput
 from catenary.stages import STAGES
+from catenary.stages.exposure import exposure
 from catenary.store import Store
+from catenary.train.exposures import steps_with
 from tests.chain.craft import Quiet
 
 CHAIN = """\
@@ -30,10 +35,10 @@ models:
   writer:
     {family: llama, size: nano, from: lines, tokenizer: zh, hidden_size: 32, num_hidden_layers: 1,
      num_attention_heads: 2, intermediate_size: 64, steps: 60, batch_tokens: 512, learning_rate: 0.01}
-  more: {init: writer, objective: clm, from: lines, steps: 10, batch_tokens: 512}
+  more: {init: writer, objective: clm, from: lines, steps: 20, batch_tokens: 512}
   reader:
     {family: roberta, size: nano, from: lines, tokenizer: zh, hidden_size: 32, num_hidden_layers: 1,
-     num_attention_heads: 2, intermediate_size: 64, steps: 10, batch_tokens: 512}
+     num_attention_heads: 2, intermediate_size: 64, steps: 20, batch_tokens: 512}
 evaluations:
   fluency: {of: [bigram, writer, more], on: lines.test, metrics: [perplexity, bits_per_byte]}
 """
@@ -55,6 +60,12 @@ def chain(folder: Path, text: str = CHAIN) -> Path:
     return path
 
 
+def nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children:
+        yield from nodes(child)
+
+
 @pytest.mark.slow
 def test_language_models_are_measured_beside_their_control(tmp_path: Path) -> None:
     path = chain(tmp_path)
@@ -64,6 +75,16 @@ def test_language_models_are_measured_beside_their_control(tmp_path: Path) -> No
             for one in run(plan(load(path, STAGES), store), store, Quiet())
         }
         assert not store.verify()
+        # One document, from the lineage down to the step in which each model first saw it.
+        dataset = made["datasets.lines"]
+        for split, seen in (("train", True), ("test", False)):
+            id = read_split(dataset.path, split, ["id"]).column("id")[7].as_py()
+            tree = trace(store, f"doc:{id}", down=True, exposure=lambda *asked: exposure(store, *asked))
+            told = {one.title: one.facts[0] for one in nodes(tree) if one.kind == "model" and not one.seen}
+            for name in ("models.writer", "models.more", "models.reader"):
+                steps = steps_with(made[name].path, 7)[0]
+                assert (f"seen from step {steps[0]} of" in told[name]) == seen
+            assert "step" not in told["models.bigram"]
     report = made["evaluations.fluency"].manifest.report
     assert report["control"] == "bigram"
     figures = {name: {k: v["value"] for k, v in one.items()} for name, one in report["metrics"].items()}

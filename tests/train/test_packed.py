@@ -23,7 +23,7 @@ def stream(lengths):
         rows.append([1, *range(following, following + length), 2])
         following += length
     starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
-    return TokenStream(np.array([*chain(*rows)], np.uint16), starts, 100, f"{lengths}")
+    return TokenStream(np.array([*chain(*rows)], np.int32), starts, 100, f"{lengths}")
 
 
 def pairs(batch):

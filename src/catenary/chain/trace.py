@@ -40,6 +40,9 @@ class Node:
 Standing = Callable[[Artifact], str]
 """Says in a few words whether a release may be served (from `stages/standing.py`, which knows signatures)."""
 
+Exposure = Callable[[Artifact, str], tuple[Sequence[int], int] | None]
+"""The steps of a model's training that a document was in, and how many there were (from `stages/exposure.py`)."""
+
 Nearest = Callable[[str, Sequence[Artifact]], Sequence[Mapping[str, Any]]]
 """The training documents most like a text, of these datasets (from `stages/nearest.py`, which knows texts)."""
 
@@ -51,12 +54,13 @@ def trace(
     down: bool = False,
     standing: Standing = lambda release: "",
     nearest: Nearest = lambda text, datasets: (),
+    exposure: Exposure = lambda model, document: None,
 ) -> Node:
     """The lineage of a receipt (`rcpt_…`), a document (`doc:…`) or an artifact (its id, 6 digits or more).
 
     Raises NotFound where nothing has this id.
     """
-    tracer = _Tracer(store, standing, nearest)
+    tracer = _Tracer(store, standing, nearest, exposure)
     if what.startswith(RECEIPT):
         return tracer.answer(what)
     if what.startswith(DOCUMENT):
@@ -68,10 +72,12 @@ def trace(
 class _Tracer:
     """Draws each artifact in full once; where it is met again, only its name."""
 
-    def __init__(self, store: Store, standing: Standing, nearest: Nearest) -> None:
+    def __init__(self, store: Store, standing: Standing, nearest: Nearest, exposure: Exposure) -> None:
         self.store = store
         self.standing = standing
         self.nearest = nearest
+        self.exposure = exposure
+        self.document_id = ""  # the one that is traced
         self.drawn: set[str] = set()
 
     def answer(self, receipt_id: str) -> Node:
@@ -155,9 +161,30 @@ class _Tracer:
             for link in self.store.links_to(artifact.id)
             if link.link.startswith("endpoints.")
         ]
-        return Node(artifact.kind, title, artifact.id, self._facts(artifact), children)
+        facts = [*self._seen(artifact), *self._facts(artifact)]
+        return Node(artifact.kind, title, artifact.id, facts, children)
+
+    def _seen(self, artifact: Artifact) -> list[str]:
+        """From which step on a model had seen the document that is traced."""
+        if artifact.kind != "model" or not self.document_id:
+            return []
+        found = self.exposure(artifact, self.document_id)
+        if found is None:
+            return []
+        steps, of = found
+        if not steps:
+            return [say("never in one of its {of} steps", of=of)]
+        return [
+            say(
+                "seen from step {first} of {of} on, in {count} steps",
+                first=steps[0],
+                of=of,
+                count=len(steps),
+            )
+        ]
 
     def document(self, document_id: str, down: bool) -> Node:
+        self.document_id = document_id
         found = list(self.store.find_document(document_id))
         if not found:
             raise NotFound(

@@ -43,6 +43,7 @@ ON_ONE_LINE = ("file", "sign_off", "document")
 @file_option
 @json_option
 def command(what: str | None, down: bool, last: bool, file: Path | None, as_json: bool) -> None:
+    from catenary.stages.exposure import exposure
     from catenary.stages.nearest import nearest
     from catenary.stages.standing import standing
 
@@ -59,6 +60,7 @@ def command(what: str | None, down: bool, last: bool, file: Path | None, as_json
             down=down,
             standing=lambda release: standing(store, release).sentence,
             nearest=nearest,
+            exposure=lambda model, document: exposure(store, model, document),
         )
     if as_json:
         print_json(tree.to_json())

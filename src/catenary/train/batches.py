@@ -35,14 +35,15 @@ class TokenRows:
 
     ids: NDArray[np.int32]
     starts: NDArray[np.int64]
+    documents: NDArray[np.int64] | None = None  # whose each row is, where a document may have several or none
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[int]]) -> TokenRows:
+    def of(cls, rows: Sequence[Sequence[int]], documents: Sequence[int] | None = None) -> TokenRows:
         """Rows laid end to end."""
         starts = np.zeros(len(rows) + 1, np.int64)
         np.cumsum([len(row) for row in rows], out=starts[1:])
         ids = np.fromiter((i for row in rows for i in row), np.int32, count=int(starts[-1]))
-        return cls(ids, starts)
+        return cls(ids, starts, None if documents is None else np.asarray(documents, np.int64))
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -66,7 +67,7 @@ class TokenRows:
 
 @dataclass(frozen=True)
 class Batch:
-    """`documents` says which rows of the data these are; the mask is None where nothing is padding."""
+    """`documents` says whose rows these are; the mask is None where nothing is padding."""
 
     documents: NDArray[np.int64]
     input_ids_BT: torch.Tensor
@@ -123,7 +124,7 @@ class Batches:
         return digest([self.rows.sha256, self.pad_id, labels, self.batch_tokens, self.batch_size, self.seed])
 
     def epoch(self, epoch: int) -> list[NDArray[np.int64]]:
-        """The documents of each step of the `epoch`-th pass (from 0)."""
+        """The rows of each step of the `epoch`-th pass (from 0)."""
         random = order_generator(self.seed, epoch)
         shuffled = random.permutation(len(self.rows))
         order = shuffled[np.argsort(self.rows.padded_lengths[shuffled], kind="stable")]
@@ -137,10 +138,16 @@ class Batches:
 
     def from_step(self, step: int) -> Iterator[Batch]:
         """The batches from the `step`-th on, pass after pass without end."""
-        return map(self.batch, self.documents_from(step))
+        return map(self.batch, self._rows_from(step))
 
     def documents_from(self, step: int) -> Iterator[NDArray[np.int64]]:
         """The documents of each step from the `step`-th on."""
+        return map(self._documents, self._rows_from(step))
+
+    def _documents(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        return rows if self.rows.documents is None else self.rows.documents[rows]
+
+    def _rows_from(self, step: int) -> Iterator[NDArray[np.int64]]:
         epoch = 0
         while True:
             planned = self.epoch(epoch)
@@ -158,18 +165,18 @@ class Batches:
         steps = settings.steps or ends[-1]
         return steps, [end for end in ends[1:] if end <= steps]
 
-    def batch(self, documents: NDArray[np.int64]) -> Batch:
-        """These documents as tensors."""
-        starts, lengths = self.rows.starts[documents], self.rows.lengths[documents]
-        column_T = np.arange(self.rows.padded_lengths[documents].max())
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """These rows as tensors."""
+        starts, lengths = self.rows.starts[rows], self.rows.lengths[rows]
+        column_T = np.arange(self.rows.padded_lengths[rows].max())
         inside_BT = column_T < lengths[:, None]
         places_BT = np.where(inside_BT, starts[:, None] + column_T, 0)
         input_ids_BT = np.where(inside_BT, self.rows.ids[places_BT], self.pad_id).astype(np.int64)
         return Batch(
-            documents,
+            self._documents(rows),
             torch.from_numpy(input_ids_BT),
             None if inside_BT.all() else torch.from_numpy(inside_BT.astype(np.int64)),
-            None if self.labels is None else torch.from_numpy(self.labels[documents]),
+            None if self.labels is None else torch.from_numpy(self.labels[rows]),
             int(lengths.sum()),
         )
 

@@ -13,6 +13,7 @@ from catenary.progress import SILENT, Progress
 from catenary.tokenizer import load as load_tokenizer
 from catenary.train.batches import Batches
 from catenary.train.dropout import set_dropout
+from catenary.train.exposures import write_exposures
 from catenary.train.loop import CHECKPOINT_SECONDS, fit
 from catenary.train.objectives import ClassifierAndReader, Classify, ClassifyAndRead, MaskedLM
 from catenary.train.report import TrainReport, train_report, write_settings
@@ -58,9 +59,10 @@ def finetune_classifier(
         objective = ClassifyAndRead(plain, masked, classify.mlm_weight)
         model = ClassifierAndReader(classifier, load(init, "mlm", seed=settings.seed))
     valid_batches = dealt(*valid)
+    batches = dealt(texts, labels)
     fitted = fit(
         model,
-        dealt(texts, labels),
+        batches,
         objective,
         settings,
         state=state,
@@ -71,6 +73,7 @@ def finetune_classifier(
     )
     save(classifier, out)
     copy_companions(init, out)
+    write_exposures(out, batches, fitted.steps, fitted.seen)
     write_settings(out, settings, classify)
     return train_report(classifier, fitted, len(texts))
 

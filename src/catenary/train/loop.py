@@ -44,6 +44,7 @@ class Fit:
     best: Validation | None
     resumed_from: int  # step; 0 for a run that started anew
     seconds: float  # of this call
+    seen: str  # a digest over the documents of all steps; see exposures.py
 
 
 def fit(
@@ -123,6 +124,7 @@ def fit(
         best=run.best,
         resumed_from=resumed_from,
         seconds=time.monotonic() - began,
+        seen=run.seen,
     )
 
 

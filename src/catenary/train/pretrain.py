@@ -11,6 +11,7 @@ from catenary.progress import SILENT, Progress
 from catenary.train.batches import Batches
 from catenary.train.dropout import set_dropout
 from catenary.train.embeddings import cooccurrence_embeddings
+from catenary.train.exposures import write_exposures
 from catenary.train.loop import CHECKPOINT_SECONDS, fit
 from catenary.train.objectives import MaskedLM
 from catenary.train.report import TrainReport, train_report, write_settings
@@ -56,9 +57,10 @@ def pretrain(
     set_dropout(model, settings.dropout)
     if masking.embeddings == "cooccurrence":
         cooccurrence_embeddings(rows, ordinary, model.embedding.weight.data, config.initializer_range)
+    batches = Batches.of(rows, settings, pad_id=pad_id)
     fitted = fit(
         model,
-        Batches.of(rows, settings, pad_id=pad_id),
+        batches,
         objective,
         settings,
         state=state,
@@ -68,5 +70,6 @@ def pretrain(
         what="Pretraining",
     )
     save(model, out)
+    write_exposures(out, batches, fitted.steps, fitted.seen)
     write_settings(out, settings, masking)
     return train_report(model, fitted, len(texts))

@@ -11,6 +11,7 @@ from catenary.errors import InvalidInput
 from catenary.models import TransformerConfig, build, copy_companions, load, save, text_frame
 from catenary.progress import SILENT, Progress
 from catenary.train.dropout import set_dropout
+from catenary.train.exposures import write_exposures
 from catenary.train.loop import CHECKPOINT_SECONDS, fit
 from catenary.train.objectives import CausalLM
 from catenary.train.packed import Packed
@@ -59,9 +60,10 @@ def pretrain_causal(
         if not len(stream):
             raise InvalidInput("There is no text to train on.", got="0 texts")
         valid_packed = Packed(held_out, context, settings.batch_tokens)
+        batches = Packed(stream, context, settings.batch_tokens, settings.seed)
         fitted = fit(
             model,
-            Packed(stream, context, settings.batch_tokens, settings.seed),
+            batches,
             objective,
             settings,
             state=state,
@@ -70,6 +72,7 @@ def pretrain_causal(
             checkpoint_seconds=checkpoint_seconds,
             what="Pretraining",
         )
+        write_exposures(out, batches, fitted.steps, fitted.seen)
     save(model, out)
     if isinstance(start, Path):
         copy_companions(start, out)

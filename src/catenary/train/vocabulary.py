@@ -45,14 +45,13 @@ def all_tokens(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> T
     """Long texts in several rows of at most `max_tokens` tokens, each framed; rows of special tokens alone left out."""
     backend = tokenizer.truncate(max_tokens).backend
     special = tokenizer.special_ids
-    return TokenRows.of(
-        [
-            piece.ids
-            for encoding in backend.encode_batch_fast(texts)
-            for piece in (encoding, *encoding.overflowing)
-            if not special.issuperset(piece.ids)
-        ]
-    )
+    kept = [
+        (number, piece.ids)
+        for number, encoding in enumerate(backend.encode_batch_fast(texts))
+        for piece in (encoding, *encoding.overflowing)
+        if not special.issuperset(piece.ids)
+    ]
+    return TokenRows.of([ids for _, ids in kept], [number for number, _ in kept])
 
 
 def ordinary_ids(tokenizer: Tokenizer) -> tuple[int, ...]:

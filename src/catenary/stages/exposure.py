@@ -1,0 +1,55 @@
+"""From which step on a model had seen a document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from catenary.store import Artifact, Store
+
+
+def exposure(store: Store, model: Artifact, document_id: str) -> tuple[Sequence[int], int] | None:
+    """(the steps of the model's own training that this document was in, how many steps there were).
+
+    None where the model keeps no record (a control is counted, not trained in steps), or no dataset that it was
+    trained on has the document in its training split.
+    """
+    from catenary.train.exposures import FILE, steps_with
+
+    if not (model.path / FILE).is_file():
+        return None
+    before = 0
+    for role, id in sorted(model.manifest.inputs.items()):
+        if role.split(".")[0] != "from":
+            continue
+        row, rows = _row_of(store.get(id).path, document_id)
+        if row is not None:
+            return steps_with(model.path, before + row)
+        before += rows
+    return None
+
+
+def _row_of(dataset: Path, document_id: str) -> tuple[int | None, int]:
+    """(the row of this document in the dataset's training split, how many rows that has)."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    from catenary.data.shards import shard_paths
+
+    rows, found = 0, None
+    for path in shard_paths(dataset, "train"):
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                metadata = file.metadata.row_group(group)
+                if found is None and _may_hold(metadata, document_id):
+                    place = pc.index(
+                        file.read_row_group(group, columns=["id"]).column("id"), document_id
+                    ).as_py()
+                    found = rows + place if place >= 0 else None
+                rows += metadata.num_rows
+    return found, rows
+
+
+def _may_hold(group: object, document_id: str) -> bool:
+    known = group.column(0).statistics  # type: ignore[attr-defined]
+    return known is None or not known.has_min_max or known.min <= document_id <= known.max
