@@ -1,7 +1,8 @@
 """The special tokens: every tokenizer that Catenary trains has these seven, with these ids.
 
 One rule instead of one set a model family: an encoder frames a text as `[CLS] … [SEP]`, a decoder as `<bos> … <eos>`,
-and both pad with `[PAD]`. So one tokenizer serves a masked and a causal model, and ids never have to be looked up.
+an encoder–decoder ends it with `<eos>`, and all pad with `[PAD]`. So one tokenizer serves them all, and ids never have
+to be looked up.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ from typing import Literal
 PAD, UNK, CLS, SEP, MASK, BOS, EOS = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<bos>", "<eos>"
 SPECIAL_TOKENS = (PAD, UNK, CLS, SEP, MASK, BOS, EOS)  # ids 0 to 6
 
-Frame = Literal["encoder", "decoder"]
-FRAMES: dict[Frame, tuple[str, str]] = {"encoder": (CLS, SEP), "decoder": (BOS, EOS)}
+Frame = Literal["encoder", "decoder", "encoder-decoder"]
+FRAMES: dict[Frame, tuple[str, str]] = {
+    "encoder": (CLS, SEP),
+    "decoder": (BOS, EOS),
+    "encoder-decoder": ("", EOS),
+}
 
 # The names that Hugging Face's tokenizer_config.json gives them.
 HF_NAMES = {

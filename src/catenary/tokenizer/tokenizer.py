@@ -115,9 +115,9 @@ def save(tokenizer: Tokenizer, folder: Path, frame: Frame | None = None) -> None
     if frame is not None:
         first, last = FRAMES[frame]
         backend.post_processor = TemplateProcessing(
-            single=f"{first} $A {last}",
-            pair=f"{first} $A {last} $B:1 {last}:1",
-            special_tokens=[(first, tokenizer.id_of(first)), (last, tokenizer.id_of(last))],
+            single=f"{first} $A {last}".strip(),
+            pair=f"{first} $A {last} $B:1 {last}:1".strip(),
+            special_tokens=[(token, tokenizer.id_of(token)) for token in (first, last) if token],
         )
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",

@@ -1,4 +1,6 @@
+from .adapted import Adapted
 from .batches import Batch, Batches, TokenRows
+from .chat import ChatReport, Preference, finetune_chat, finetune_preference
 from .dealing import Dealer, Dealt, HeldOut
 from .finetune import finetune_classifier
 from .loop import Fit, fit
@@ -8,20 +10,34 @@ from .pretrain import pretrain
 from .pretrain_causal import pretrain_causal
 from .report import TrainReport
 from .run import Diverged, Validation
+from .seq2seq import pretrain_seq2seq, train_seq2seq
 from .settings import CausalLMSettings, ClassifySettings, MaskedLMSettings, TrainSettings
 from .stream import TokenStream, token_stream
+from .text_settings import (
+    ChatSettings,
+    DenoiseSettings,
+    DistilSettings,
+    PreferenceSettings,
+    Seq2SeqSettings,
+    SpanSettings,
+)
 
 __all__ = [
+    "Adapted",
     "Batch",
     "Batches",
     "CausalLM",
     "CausalLMSettings",
+    "ChatReport",
+    "ChatSettings",
     "ClassifierAndReader",
     "Classify",
     "ClassifyAndRead",
     "ClassifySettings",
     "Dealer",
     "Dealt",
+    "DenoiseSettings",
+    "DistilSettings",
     "Diverged",
     "Fit",
     "HeldOut",
@@ -31,14 +47,22 @@ __all__ = [
     "Objective",
     "Packed",
     "PackedBatch",
+    "Preference",
+    "PreferenceSettings",
+    "Seq2SeqSettings",
+    "SpanSettings",
     "TokenRows",
     "TokenStream",
     "TrainReport",
     "TrainSettings",
     "Validation",
+    "finetune_chat",
     "finetune_classifier",
+    "finetune_preference",
     "fit",
     "pretrain",
     "pretrain_causal",
+    "pretrain_seq2seq",
     "token_stream",
+    "train_seq2seq",
 ]

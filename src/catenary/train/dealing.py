@@ -6,7 +6,7 @@ whatever is in a batch is between the dealer and its objective, which share its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, Self, TypeVar
 
 import numpy as np
@@ -61,3 +61,14 @@ class HeldOut(Protocol[B_co]):
 
     def in_order(self) -> Iterator[B_co]:
         """All of it once, always in the same order."""
+
+
+def extent_of(settings: TrainSettings, steps_in: Callable[[int], int]) -> tuple[int, list[int]]:
+    """The steps that `settings` asks for, and how many are done at the end of each pass among them, of a dealer whose
+    `epoch`-th pass has `steps_in(epoch)` steps."""
+    passes, least = settings.epochs or 0, settings.steps or settings.least_steps
+    ends = [0]
+    while len(ends) <= passes or ends[-1] < least:
+        ends.append(ends[-1] + steps_in(len(ends) - 1))
+    steps = settings.steps or ends[-1]
+    return steps, [end for end in ends[1:] if end <= steps]

@@ -149,7 +149,7 @@ class Run:
                 )
             if self.best is None or is_better(monitor, figures[monitor], self.best.figures[monitor]):
                 self.best = now
-                self.best_weights = {name: tensor.clone() for name, tensor in shown.items()}
+                self.best_weights = {name: shown[name].clone() for name in self.weights.trained}
 
     @property
     def out_of_patience(self) -> bool:
@@ -166,7 +166,7 @@ class Run:
         try:
             yield
         finally:
-            self.weights.settle(self.best_weights or self.weights.named(self.average))
+            self.weights.settle(self.weights.named(self.average) | (self.best_weights or {}))
             self.model.eval()
 
     def checkpoint(self, identity: str) -> Checkpoint:

@@ -77,6 +77,11 @@ class Weights:
         """With decay, without."""
         return self.decayed, self.kept
 
+    @property
+    def trained(self) -> list[str]:
+        """The names of the weights that move."""
+        return [name for flat in self.flats for name in flat.shapes]
+
     def named(self, wholes: Sequence[torch.Tensor] | None = None) -> Named:
         """fp32 weights by name: the masters, or others laid out like them; and what is not trained."""
         parts = self._frozen | self.buffers
