@@ -16,6 +16,7 @@ from catenary.stages import STAGES
 from catenary.store import Artifact, Store
 from tests.chain.craft import Quiet
 from tests.models.baselines.people_daily import characters_and_entities, words_and_classes
+from tests.models.baselines.reviews import labelled_reviews
 
 HEAD = """\
 schema: 1
@@ -30,6 +31,27 @@ datasets:
   news: {from: [news], steps: [normalise], split: {valid: 0.2, test: 0.2, seed: 1}}
 models:
   counted: {family: hmm, task: tag, from: news}
+"""
+)
+
+
+REVIEWS = (
+    HEAD
+    + """\
+sources:
+  reviews: {path: reviews, files: {negative: bad.txt, positive: good.txt}, format: lines, licence: MIT}
+datasets:
+  reviews: {from: [reviews], steps: [normalise], split: {valid: 0.2, test: 0.2, seed: 1}}
+tokenizers:
+  zh: {from: reviews, kind: char}
+models:
+  trigram: {family: ngram, from: reviews, tokenizer: zh}
+  linear: {family: linear, from: reviews}
+  gru: {family: gru, from: reviews, tokenizer: zh, hidden_size: 16, embedding_size: 16, steps: 30}
+  lstm: {family: lstm, task: classify, from: reviews, tokenizer: zh, hidden_size: 16, steps: 40}
+evaluations:
+  quality: {of: [linear, lstm], on: reviews.test}
+  fluency: {of: [trigram, gru], on: reviews.test, metrics: [perplexity, bits_per_byte]}
 """
 )
 
@@ -52,6 +74,38 @@ def test_the_hidden_markov_tagger(tmp_path: Path) -> None:
     report = made(tmp_path, NEWS)["counted"].manifest.report
     assert set(report["tags"]) == {"O", "B-nr", "I-nr", "B-ns", "I-ns", "B-nt", "I-nt"}
     assert report["valid"]["accuracy"] > 0.9
+
+
+def test_recurrent_models_beside_the_other_controls(tmp_path: Path) -> None:
+    (tmp_path / "reviews").mkdir()
+    for label, name in (("negative", "bad"), ("positive", "good")):
+        texts = [text for text, given in labelled_reviews()[:400] if given == label]
+        (tmp_path / "reviews" / f"{name}.txt").write_text("\n".join(texts), "utf-8")
+    links = made(tmp_path, REVIEWS)
+    gru, trigram = (links[name].manifest.report for name in ("gru", "trigram"))
+    assert gru["valid"]["tokens"] == trigram["valid"]["tokens"]
+    assert 0 < gru["valid"]["bits per byte"] < 8
+    assert links["lstm"].manifest.report["labels"] == ["negative", "positive"]
+    quality = links["quality"].manifest.report
+    assert quality["metrics"].keys() == {"linear", "lstm"}
+    assert quality["control"] == "linear"
+    fluency = links["fluency"].manifest.report
+    assert fluency["metrics"]["gru"].keys() == {"perplexity", "bits_per_byte"}
+    assert fluency["comparisons"][0]["second"] == "trigram"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("bidirectional: true, steps: 30", "bidirectional"),
+        ("size: huge, steps: 30", "size"),
+        ("steps: 30, epochs: 2", "epochs"),
+    ],
+)
+def test_recurrent_settings_that_cannot_be(wrong: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "catenary.yaml").write_text(REVIEWS.replace("steps: 30", wrong), "utf-8")
+    with pytest.raises(InvalidInput, match=told):
+        load(tmp_path / "catenary.yaml", STAGES)
 
 
 def test_a_family_that_there_is_not_names_all_that_there_are(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from catenary.inference.folder import (
 )
 from catenary.inference.port import Classifier
 
-Engine = Literal["auto", "onnxruntime", "torch", "linear"]
+Engine = Literal["auto", "onnxruntime", "torch", "linear", "recurrent"]
 
 
 def load(folder: Path, *, engine: Engine = "auto", threads: int | None = None) -> Classifier:
@@ -43,7 +43,7 @@ def _engine_for(folder: Path) -> str:
     if (folder / ONNX_FILE).is_file():
         return "onnxruntime"
     if (folder / SAFETENSORS_FILE).is_file():
-        return "linear" if read_json(folder / "config.json").get("family") == "linear" else "torch"
+        return ENGINE_OF_FAMILY.get(str(read_json(folder / "config.json").get("family")), "torch")
     refuse_pickle(folder)
     raise NotFound(
         "The model folder has no weights that can be loaded.",
@@ -71,8 +71,16 @@ def _linear(folder: Path, threads: int | None) -> Classifier:
     return linear_classifier(folder)
 
 
+def _recurrent(folder: Path, threads: int | None) -> Classifier:
+    from catenary.inference.recurrent import recurrent_classifier
+
+    return recurrent_classifier(folder, threads)
+
+
+ENGINE_OF_FAMILY = {"linear": "linear", "lstm": "recurrent", "gru": "recurrent"}  # the controls name it so
 ENGINES: dict[str, Callable[[Path, int | None], Classifier]] = {
     "onnxruntime": _onnxruntime,
     "torch": _torch,
     "linear": _linear,
+    "recurrent": _recurrent,
 }

@@ -17,6 +17,11 @@ from catenary.models.config import TransformerConfig
 from catenary.models.model import Model
 
 
+def generator_of(seed: int, name: str) -> torch.Generator:
+    """What the tensor called `name` is drawn with."""
+    return torch.Generator().manual_seed(int(digest(["initialise", seed, name])[:15], 16))
+
+
 @torch.no_grad()
 def initialise(model: Model, seed: int, names: Iterable[str] | None = None) -> tuple[str, ...]:
     """Draw the tensors called `names` (all where None) of a model on the CPU in fp32; returns their names."""
@@ -24,8 +29,7 @@ def initialise(model: Model, seed: int, names: Iterable[str] | None = None) -> t
     done = []
     for name, tensor in model.state_dict(keep_vars=True).items():
         if wanted is None or name in wanted:
-            generator = torch.Generator().manual_seed(int(digest(["initialise", seed, name])[:15], 16))
-            _draw(name, tensor, model.config, generator)
+            _draw(name, tensor, model.config, generator_of(seed, name))
             done.append(name)
     return tuple(done)
 

@@ -7,6 +7,7 @@
     count_tags  models     the hidden Markov control of a tagger
     fit       models       the linear control of a classifier
     pretrain  models       an encoder or a decoder by what stands in text alone, from scratch or on from another model
+    recurrent  models      LSTM and GRU, the neural controls of language models and classifiers
     finetune  models       a pretrained model into a classifier
     evaluate  evaluations  models side by side on held-out documents, with intervals and paired tests
     release   releases     compress, export, compare, judge the gates; then people sign
@@ -31,6 +32,7 @@ from catenary.stages.evaluate import EVALUATE
 from catenary.stages.finetune import FINETUNE
 from catenary.stages.fit import FIT
 from catenary.stages.pretrain import PRETRAIN
+from catenary.stages.recurrent import RECURRENT
 from catenary.stages.release import RELEASE
 from catenary.stages.tokenize import TOKENIZE
 
@@ -41,6 +43,7 @@ STAGES: tuple[Stage[Any], ...] = (
     COUNT,
     COUNT_TAGS,
     FIT,
+    RECURRENT,
     FINETUNE,  # before pretrain: a model with `init:` stands on another one
     PRETRAIN,
     EVALUATE,

@@ -16,8 +16,8 @@ Predict = Callable[[Sequence[str]], "Predictions"]
 
 
 def is_control(model: Artifact) -> bool:
-    """Whether a model is one that others are measured against: a linear, n-gram or hidden Markov model."""
-    return model.stage in ("fit", "count", "count_tags")
+    """Whether a model is one that others are measured against: a linear, n-gram, hidden Markov or recurrent model."""
+    return model.stage in ("fit", "count", "count_tags", "recurrent")
 
 
 def predictor(folder: Path) -> Predict:

@@ -84,10 +84,16 @@ def measured(
 
 def language_model(folder: Path) -> LanguageModel:
     """The language model in a folder, whatever its family. Raises InvalidInput where it is none."""
-    if json.loads((folder / "config.json").read_text("utf-8")).get("family") == "ngram":
+    family = json.loads((folder / "config.json").read_text("utf-8")).get("family")
+    if family == "ngram":
         from catenary.models.baselines import NgramModel
 
         return NgramModel.load(folder)
+
+    if family in ("lstm", "gru"):
+        from catenary.models.baselines import Recurrent
+
+        return Recurrent.load(folder)
 
     from catenary.models import Likelihood, load
 

@@ -44,7 +44,7 @@ class PretrainSettings(TrainSettings, MaskedLMSettings):
     family: Literal["bert", "roberta", "gpt2", "llama", "mistral", "qwen2", "qwen3"] | None = None
     init: Annotated[str | None, Ref("models")] = None
     size: Size | None = None
-    objective: Literal["mlm", "clm"]
+    objective: Literal["mlm", "clm"] = "mlm"  # the dial says clm for decoders; `init:` says it itself
     from_: Annotated[list[str], Ref("datasets"), WithJsonSchema(ONE_OR_SEVERAL)] = Field(
         alias="from", min_length=1
     )

@@ -4,10 +4,20 @@ from .chat import ChatReport, Preference, finetune_chat, finetune_preference
 from .dealing import Dealer, Dealt, HeldOut
 from .finetune import finetune_classifier
 from .loop import Fit, fit
-from .objectives import CausalLM, ClassifierAndReader, Classify, ClassifyAndRead, Loss, MaskedLM, Objective
+from .objectives import (
+    CausalLM,
+    ClassifierAndReader,
+    Classify,
+    ClassifyAndRead,
+    Loss,
+    MaskedLM,
+    NextToken,
+    Objective,
+)
 from .packed import Packed, PackedBatch
 from .pretrain import pretrain
 from .pretrain_causal import pretrain_causal
+from .recurrent import train_recurrent_classifier, train_recurrent_lm
 from .report import TrainReport
 from .run import Diverged, Validation
 from .seq2seq import pretrain_seq2seq, train_seq2seq
@@ -44,11 +54,13 @@ __all__ = [
     "Loss",
     "MaskedLM",
     "MaskedLMSettings",
+    "NextToken",
     "Objective",
     "Packed",
     "PackedBatch",
     "Preference",
     "PreferenceSettings",
+    "RecurrentSettings",
     "Seq2SeqSettings",
     "SpanSettings",
     "TokenRows",
@@ -64,5 +76,7 @@ __all__ = [
     "pretrain_causal",
     "pretrain_seq2seq",
     "token_stream",
+    "train_recurrent_classifier",
+    "train_recurrent_lm",
     "train_seq2seq",
 ]

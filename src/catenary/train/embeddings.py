@@ -10,6 +10,7 @@ V vocabulary, D hidden size
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,10 +19,33 @@ from scipy import sparse
 
 from catenary.train.batches import TokenRows
 
+EmbeddingsStart = Literal["random", "cooccurrence", "word2vec"]
+
 WINDOW = 5  # tokens to either side
 SMOOTHING = 0.75  # of the frequencies of contexts (Levy et al. 2015, §3.2)
 SPREAD = 1.5  # of the result, in deviations of a random start
 OVERSAMPLING, POWER_ITERATIONS = 10, 2  # of the factorisation (Halko et al. 2011, §4.3-4.5)
+
+
+def start_embeddings(
+    start: EmbeddingsStart,
+    rows: TokenRows,
+    ordinary_ids: Sequence[int],
+    table_VD: torch.Tensor,
+    deviation: float,
+    seed: int,
+) -> None:
+    """Let the rows of `table_VD` start where `start` says; `random` leaves them as they were drawn.
+
+    `deviation` is that of the random start, which the others are scaled to. Raises InvalidInput for word2vec without
+    gensim.
+    """
+    if start == "cooccurrence":
+        cooccurrence_embeddings(rows, ordinary_ids, table_VD, deviation)
+    elif start == "word2vec":
+        from catenary.train.word2vec import word2vec_embeddings
+
+        word2vec_embeddings(rows, ordinary_ids, table_VD, deviation, seed)
 
 
 def cooccurrence_embeddings(

@@ -10,7 +10,7 @@ from catenary.models import TransformerConfig, build, load, save
 from catenary.progress import SILENT, Progress
 from catenary.train.batches import Batches
 from catenary.train.dropout import set_dropout
-from catenary.train.embeddings import cooccurrence_embeddings
+from catenary.train.embeddings import start_embeddings
 from catenary.train.exposures import write_exposures
 from catenary.train.loop import CHECKPOINT_SECONDS, fit
 from catenary.train.objectives import MaskedLM
@@ -55,8 +55,8 @@ def pretrain(
     valid_batches = Batches.of(held_out, settings, pad_id=pad_id)
 
     set_dropout(model, settings.dropout)
-    if masking.embeddings == "cooccurrence":
-        cooccurrence_embeddings(rows, ordinary, model.embedding.weight.data, config.initializer_range)
+    table, deviation = model.embedding.weight.data, config.initializer_range
+    start_embeddings(masking.embeddings, rows, ordinary, table, deviation, settings.seed)
     batches = Batches.of(rows, settings, pad_id=pad_id)
     fitted = fit(
         model,

@@ -109,8 +109,8 @@ class MaskedLMSettings(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     mask_rate: float = Field(0.15, gt=0, lt=1, description="share of the ordinary tokens that are hidden")
-    embeddings: Literal["random", "cooccurrence"] = Field(
-        "random", description="where token embeddings start; cooccurrence: see embeddings.py"
+    embeddings: Literal["random", "cooccurrence", "word2vec"] = Field(
+        "random", description="where token embeddings start; see embeddings.py and word2vec.py"
     )
 
 
@@ -131,4 +131,24 @@ class ClassifySettings(BaseModel):
     )
     mask_rate: float = Field(
         0.15, gt=0, lt=1, description="share of the ordinary tokens that are hidden, if any"
+    )
+
+
+class RecurrentSettings(BaseModel):
+    """The shape of a recurrent model, and what its token embeddings start from."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    embedding_size: int = Field(256, ge=1)
+    hidden_size: int = Field(256, ge=1)
+    num_hidden_layers: int = Field(1, ge=1, le=64)
+    tie_word_embeddings: bool | None = Field(
+        None, description="of a language model; none: where embedding_size is hidden_size"
+    )
+    bidirectional: bool = Field(True, description="of a classifier; a language model reads one way")
+    max_position_embeddings: int = Field(
+        256, ge=2, description="tokens of a text that a classifier reads, and of a piece in training"
+    )
+    embeddings: Literal["random", "cooccurrence", "word2vec"] = Field(
+        "random", description="where token embeddings start; see embeddings.py and word2vec.py"
     )

@@ -3,8 +3,9 @@
 - `ngram.py`: n-gram language model with modified Kneser-Ney smoothing; `arpa.py` reads and writes it as ARPA text
 - `linear.py`: logistic regression on character or word n-grams (`tfidf.py`), the control of a classifier
 - `hmm.py`: hidden Markov model of words and tags (`word_shapes.py` for words never seen), the control of a tagger
+- `recurrent.py`: LSTM and GRU, the neural controls of both; they alone need torch
 
-Token ids or texts go in, probabilities come out. Nothing here needs torch.
+Token ids or texts go in, probabilities come out.
 
     >>> from catenary.models.baselines import fit_ngram
     >>> model = fit_ngram([[0, 1, 2], [0, 1]], order=2, vocab_size=3)

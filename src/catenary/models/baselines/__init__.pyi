@@ -4,6 +4,8 @@ from .hmm_settings import HmmSettings
 from .linear import LinearClassifier, fit_linear
 from .linear_settings import LinearSettings
 from .ngram import NgramModel, Totals, fit_ngram
+from .recurrent import Recurrent
+from .recurrent_settings import RecurrentConfig
 
 __all__ = [
     "HmmSettings",
@@ -11,6 +13,8 @@ __all__ = [
     "LinearClassifier",
     "LinearSettings",
     "NgramModel",
+    "Recurrent",
+    "RecurrentConfig",
     "Totals",
     "fit_hmm",
     "fit_linear",

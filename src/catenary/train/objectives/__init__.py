@@ -11,6 +11,16 @@ from catenary.train.objectives.causal import CausalLM
 from catenary.train.objectives.classify import Classify
 from catenary.train.objectives.classify_and_read import ClassifierAndReader, ClassifyAndRead
 from catenary.train.objectives.masked import MaskedLM
+from catenary.train.objectives.next_token import NextToken
 from catenary.train.objectives.objective import Loss, Objective
 
-__all__ = ["CausalLM", "ClassifierAndReader", "Classify", "ClassifyAndRead", "Loss", "MaskedLM", "Objective"]
+__all__ = [
+    "CausalLM",
+    "ClassifierAndReader",
+    "Classify",
+    "ClassifyAndRead",
+    "Loss",
+    "MaskedLM",
+    "NextToken",
+    "Objective",
+]
