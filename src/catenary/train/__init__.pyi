@@ -21,7 +21,7 @@ from .recurrent import train_recurrent_classifier, train_recurrent_lm
 from .report import TrainReport
 from .run import Diverged, Validation
 from .seq2seq import pretrain_seq2seq, train_seq2seq
-from .settings import CausalLMSettings, ClassifySettings, MaskedLMSettings, TrainSettings
+from .settings import CausalLMSettings, ClassifySettings, MaskedLMSettings, RecurrentSettings, TrainSettings
 from .stream import TokenStream, token_stream
 from .text_settings import (
     ChatSettings,
