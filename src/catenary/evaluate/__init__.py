@@ -39,7 +39,11 @@ from catenary.evaluate.language_model import (
 from catenary.evaluate.metrics import METRICS, Tally, bits_per_byte, confusion_matrix, perplexity, tally
 from catenary.evaluate.paired import Comparison, compare, mcnemar
 from catenary.evaluate.pictures import confusion_picture, curves_picture, intervals_picture
+from catenary.evaluate.reading import reading_report
 from catenary.evaluate.report import write_report
+from catenary.evaluate.scores import ScoreReport, score_report
+from catenary.evaluate.tagging import tagging_report
+from catenary.evaluate.values import labels_report, numbers_report
 
 __all__ = [
     "DEFAULT_METRICS",
@@ -54,6 +58,7 @@ __all__ = [
     "Mistake",
     "ModelFigures",
     "Predictions",
+    "ScoreReport",
     "Tally",
     "bits_per_byte",
     "bootstrap",
@@ -64,10 +69,15 @@ __all__ = [
     "confusion_picture",
     "curves_picture",
     "intervals_picture",
+    "labels_report",
     "language_model_report",
     "mcnemar",
+    "numbers_report",
     "perplexity",
+    "reading_report",
     "score",
+    "score_report",
+    "tagging_report",
     "tally",
     "verdict",
     "wilson",

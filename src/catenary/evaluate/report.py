@@ -14,17 +14,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from catenary.evaluate.classification import ClassificationReport, ModelFigures, verdict
+from catenary.evaluate.blocks import comparison_table, mistakes_table, named, verdicts
+from catenary.evaluate.classification import ClassificationReport, ModelFigures
 from catenary.evaluate.language_model import LanguageModelReport
 from catenary.evaluate.page import Block, Heading, Paragraph, Picture, Table, html, markdown
-from catenary.evaluate.paired import Comparison
 from catenary.evaluate.pictures import confusion_picture, curves_picture, intervals_picture
+from catenary.evaluate.score_blocks import score_blocks
+from catenary.evaluate.scores import ScoreReport
 from catenary.evaluate.wording import interval, metric_title
 from catenary.files import make_folder, write_whole
 from catenary.messages import Language, language, say
 
 FORMAT = 1
-TEXT_SHOWN = 160  # characters of a mistaken document
 
 Curves = Mapping[str, Sequence[tuple[float, float]]]
 
@@ -34,6 +35,7 @@ def write_report(
     *,
     classification: ClassificationReport | None = None,
     language_model: LanguageModelReport | None = None,
+    scores: ScoreReport | None = None,
     curves: Curves | None = None,
     title: str | None = None,
     lang: Language | None = None,
@@ -46,6 +48,8 @@ def write_report(
         blocks += _classification_blocks(classification, lang)
     if language_model is not None:
         blocks += _language_model_blocks(language_model, lang)
+    if scores is not None:
+        blocks += score_blocks(scores, lang)
     if curves:
         heading = say("Loss curves", lang=lang)
         picture = curves_picture(
@@ -57,6 +61,7 @@ def write_report(
         "title": title,
         "classification": None if classification is None else _plain(classification),
         "language_model": None if language_model is None else _plain(language_model),
+        "scores": None if scores is None else _plain(scores),
         "curves": None
         if curves is None
         else _plain({name: list(map(list, c)) for name, c in curves.items()}),
@@ -75,7 +80,7 @@ def write_report(
 
 
 def _classification_blocks(report: ClassificationReport, lang: Language) -> list[Block]:
-    blocks: list[Block] = _verdicts(report.comparisons, report.control, lang)
+    blocks: list[Block] = verdicts(report.comparisons, report.control, lang)
     if report.control is None and len(report.models) > 1:
         blocks.append(
             Paragraph(say("No control was named: the figures stand beside one another only.", lang=lang))
@@ -83,13 +88,13 @@ def _classification_blocks(report: ClassificationReport, lang: Language) -> list
     metrics = list(report.models[0].metrics) if report.models else []
     head = [say("model", lang=lang), *(metric_title(metric, lang) for metric in metrics)]
     rows = [
-        [_name(model.name, report.control, lang), *(interval(model.metrics[metric]) for metric in metrics)]
+        [named(model.name, report.control, lang), *(interval(model.metrics[metric]) for metric in metrics)]
         for model in report.models
     ]
     blocks += [Heading(say("Figures", lang=lang)), Table(head, rows)]
     if metrics:
         pictured = {
-            _name(model.name, report.control, lang): model.metrics[metrics[0]] for model in report.models
+            named(model.name, report.control, lang): model.metrics[metrics[0]] for model in report.models
         }
         shown = metric_title(metrics[0], lang)
         blocks.append(
@@ -110,7 +115,7 @@ def _classification_blocks(report: ClassificationReport, lang: Language) -> list
             "note",
         )
     )
-    blocks += _comparison_table(report.comparisons, lang)
+    blocks += comparison_table(report.comparisons, lang)
     for place, model in sorted(
         enumerate(report.models, 1), key=lambda entry: entry[1].name == report.control
     ):
@@ -121,35 +126,9 @@ def _classification_blocks(report: ClassificationReport, lang: Language) -> list
 def _model_blocks(
     report: ClassificationReport, model: ModelFigures, place: int, lang: Language
 ) -> list[Block]:
-    name = _name(model.name, report.control, lang)
+    name = named(model.name, report.control, lang)
     blocks: list[Block] = [Heading(say("{name}: worst mistakes", lang=lang, name=name))]
-    if model.worst:
-        told = say(
-            "{shown} of {all} mistakes, the most confident first.",
-            lang=lang,
-            shown=len(model.worst),
-            all=model.mistakes,
-        )
-        head = [
-            say("document", lang=lang),
-            say("gold", lang=lang),
-            say("predicted", lang=lang),
-            say("confidence", lang=lang),
-            say("text", lang=lang),
-        ]
-        rows = [
-            [
-                mistake.id,
-                mistake.gold,
-                mistake.predicted,
-                "–" if mistake.confidence is None else f"{mistake.confidence:.3f}",
-                "–" if mistake.text is None else _cut(mistake.text),
-            ]
-            for mistake in model.worst
-        ]
-        blocks += [Paragraph(told, "note"), Table(head, rows)]
-    else:
-        blocks.append(Paragraph(say("No mistakes.", lang=lang)))
+    blocks += mistakes_table(model.worst, model.mistakes, lang)
     classes = [
         [label, interval(c.precision), interval(c.recall), interval(c.f1), f"{c.support:,}"]
         for label, c in model.classes.items()
@@ -172,7 +151,7 @@ def _model_blocks(
 
 
 def _language_model_blocks(report: LanguageModelReport, lang: Language) -> list[Block]:
-    blocks: list[Block] = _verdicts(report.comparisons, report.control, lang)
+    blocks: list[Block] = verdicts(report.comparisons, report.control, lang)
     metrics = list(report.models[0].metrics) if report.models else []
     head = [
         say("model", lang=lang),
@@ -181,7 +160,7 @@ def _language_model_blocks(report: LanguageModelReport, lang: Language) -> list[
     ]
     rows = [
         [
-            _name(model.name, report.control, lang),
+            named(model.name, report.control, lang),
             *(interval(model.metrics[metric]) if metric in model.metrics else "–" for metric in metrics),
             f"{model.tokens:,}",
         ]
@@ -202,56 +181,13 @@ def _language_model_blocks(report: LanguageModelReport, lang: Language) -> list[
         heading,
         Table(head, rows),
         Paragraph(told, "note"),
-        *_comparison_table(report.comparisons, lang),
+        *comparison_table(report.comparisons, lang),
     ]
-
-
-def _verdicts(comparisons: Sequence[Comparison], control: str | None, lang: Language) -> list[Block]:
-    """Each other model against the control, in the first metric that was compared."""
-    first_metric = next((comparison.metric for comparison in comparisons), None)
-    return [
-        Paragraph(verdict(comparison, lang), "verdict")
-        for comparison in comparisons
-        if comparison.second == control and comparison.metric == first_metric
-    ]
-
-
-def _comparison_table(comparisons: Sequence[Comparison], lang: Language) -> list[Block]:
-    if not comparisons:
-        return []
-    head = [
-        say("comparison", lang=lang),
-        say("metric", lang=lang),
-        say("difference", lang=lang),
-        "p",
-        say("only the first right", lang=lang),
-        say("only the second right", lang=lang),
-    ]
-    rows = [
-        [
-            f"{c.first} − {c.second}",
-            metric_title(c.metric, lang),
-            interval(c.difference, signed=True),
-            "<0.0001" if c.p < 0.0001 else f"{c.p:.4f}",
-            "–" if c.first_only is None else f"{c.first_only:,}",
-            "–" if c.second_only is None else f"{c.second_only:,}",
-        ]
-        for c in comparisons
-    ]
-    return [Heading(say("Comparisons", lang=lang)), Table(head, rows)]
-
-
-def _name(name: str, control: str | None, lang: Language) -> str:
-    return say("{name} (control)", lang=lang, name=name) if name == control else name
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= TEXT_SHOWN else text[: TEXT_SHOWN - 1] + "…"
 
 
 def _plain(value: Any) -> Any:
     """Dataclasses as mappings with the outcomes of comparisons; what is not finite as null."""
-    if isinstance(value, ClassificationReport | LanguageModelReport):
+    if isinstance(value, ClassificationReport | LanguageModelReport | ScoreReport):
         plain = _plain(asdict(value))
         for told, comparison in zip(plain["comparisons"], value.comparisons, strict=True):
             told["outcome"] = comparison.outcome

@@ -24,7 +24,19 @@ def metric_title(metric: str, lang: Language | None = None) -> str:
         "mcc": say("Matthews' correlation", lang=lang),
         "perplexity": say("perplexity", lang=lang),
         "bits_per_byte": say("bits per byte", lang=lang),
+        "exact": say("exact match", lang=lang),
+        "answer_f1": say("answer F1", lang=lang),
+        "entity_f1": say("entity F1", lang=lang),
+        "entity_precision": say("entity precision", lang=lang),
+        "entity_recall": say("entity recall", lang=lang),
+        "entity_f1_macro": say("entity F1 (macro)", lang=lang),
+        "mae": say("mean absolute error", lang=lang),
+        "rmse": say("root mean square error", lang=lang),
+        "pearson": say("Pearson's correlation", lang=lang),
+        "spearman": say("Spearman's correlation", lang=lang),
     }
+    if metric not in titles and metric.startswith("entity_f1_"):
+        return say("entity F1 of {kind}", lang=lang, kind=metric.removeprefix("entity_f1_"))
     return titles.get(metric, metric)
 
 

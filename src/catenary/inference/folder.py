@@ -23,15 +23,21 @@ PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt", "*.joblib")
 
 
 @dataclass(frozen=True, slots=True)
-class TextModelFolder:
-    """A checked folder: `labels` in the model's order, `max_tokens` with special tokens counted."""
+class Opened:
+    """A checked folder; `max_tokens` counts special tokens."""
 
     path: Path
     config: Mapping[str, Any]
-    labels: tuple[str, ...]
     max_tokens: int
     pad_id: int
     tokenizer: Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class TextModelFolder(Opened):
+    """A checked folder of a model that gives labels, which stand in the model's order."""
+
+    labels: tuple[str, ...]
 
 
 def open_text_model(path: Path) -> TextModelFolder:
@@ -42,6 +48,15 @@ def open_text_model(path: Path) -> TextModelFolder:
     """
     config = read_json(path / "config.json")
     labels = _labels(config, path)
+    opened = open_tokenized_model(path)
+    return TextModelFolder(
+        opened.path, opened.config, opened.max_tokens, opened.pad_id, opened.tokenizer, labels
+    )
+
+
+def open_tokenized_model(path: Path) -> Opened:
+    """As `open_text_model`, for a model without labels."""
+    config = read_json(path / "config.json")
     tokenizer = _tokenizer(path)
     vocab_size = _whole_number(config, "vocab_size", path)
     tokens = tokenizer.get_vocab_size(with_added_tokens=True)
@@ -59,10 +74,9 @@ def open_text_model(path: Path) -> TextModelFolder:
             where=str(path / "tokenizer.json"),
             expected="a tokenizer saved for its model, with a post-processor",
         )
-    return TextModelFolder(
+    return Opened(
         path=path,
         config=config,
-        labels=labels,
         max_tokens=_max_tokens(config, path),
         pad_id=_pad_id(config, vocab_size, path),
         tokenizer=tokenizer,

@@ -22,7 +22,7 @@ def onnx_classifier(folder: TextModelFolder, threads: int | None) -> Transformer
     scales its activations by all that it is given), nothing is padded, and on two cores it is 2 to 3 times as fast as
     batches of 4,096 tokens over both.
     """
-    return TransformerClassifier(folder, _forward(folder), tokens_per_batch=0, workers=threads or cores())
+    return TransformerClassifier(folder, onnx_forward(folder), tokens_per_batch=0, workers=threads or cores())
 
 
 def cores() -> int:
@@ -31,7 +31,8 @@ def cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def _forward(folder: TextModelFolder) -> Forward:
+def onnx_forward(folder: TextModelFolder) -> Forward:
+    """The folder's `model.onnx`, ready to run a batch."""
     import onnxruntime
 
     file = folder.path / ONNX_FILE

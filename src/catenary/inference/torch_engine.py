@@ -16,10 +16,11 @@ def torch_classifier(folder: TextModelFolder, threads: int | None) -> Transforme
 
     torch has one number of threads a process: `threads`, where given, is set for all of it.
     """
-    return TransformerClassifier(folder, _forward(folder, threads), tokens_per_batch=TOKENS_PER_BATCH)
+    return TransformerClassifier(folder, torch_forward(folder, threads), tokens_per_batch=TOKENS_PER_BATCH)
 
 
-def _forward(folder: TextModelFolder, threads: int | None) -> Forward:
+def torch_forward(folder: TextModelFolder, threads: int | None) -> Forward:
+    """The folder's `model.safetensors`, ready to run a batch."""
     import torch
 
     from catenary import models

@@ -39,6 +39,7 @@ WEIGHTS = (WHOLE, INDEX, "model-*-of-*.safetensors")
 
 # What a model folder carries besides its weights: passed through as it is.
 COMPANIONS = (
+    "task.json",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -155,7 +156,7 @@ def save(model: Model, folder: Path | str, *, max_shard_bytes: int = MAX_SHARD_B
 
 
 def copy_companions(source: Path | str, folder: Path | str) -> tuple[str, ...]:
-    """Copy the tokenizer, generation settings and chat template that lie beside a model; returns what there was."""
+    """Copy the tokenizer, generation settings, chat template and task beside a model; returns what there was."""
     there = [name for name in COMPANIONS if (Path(source) / name).is_file()]
     for name in there:
         shutil.copyfile(Path(source) / name, Path(folder) / name)

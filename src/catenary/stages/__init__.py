@@ -9,6 +9,8 @@
     pretrain  models       an encoder or a decoder by what stands in text alone, from scratch or on from another model
     recurrent  models      LSTM and GRU, the neural controls of language models and classifiers
     finetune  models       a pretrained model into a classifier
+    finetune_tag   models  a pretrained model into a tagger
+    finetune_read  models  a pretrained model into a reader
     evaluate  evaluations  models side by side on held-out documents, with intervals and paired tests
     release   releases     compress, export, compare, judge the gates; then people sign
 
@@ -30,6 +32,8 @@ from catenary.stages.count_tags import COUNT_TAGS
 from catenary.stages.curate import CURATE
 from catenary.stages.evaluate import EVALUATE
 from catenary.stages.finetune import FINETUNE
+from catenary.stages.finetune_read import FINETUNE_READ
+from catenary.stages.finetune_tag import FINETUNE_TAG
 from catenary.stages.fit import FIT
 from catenary.stages.pretrain import PRETRAIN
 from catenary.stages.recurrent import RECURRENT
@@ -44,6 +48,8 @@ STAGES: tuple[Stage[Any], ...] = (
     COUNT_TAGS,
     FIT,
     RECURRENT,
+    FINETUNE_TAG,
+    FINETUNE_READ,
     FINETUNE,  # before pretrain: a model with `init:` stands on another one
     PRETRAIN,
     EVALUATE,

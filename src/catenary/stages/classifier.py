@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from catenary.stages.labelled import one_text
 from catenary.store import Artifact
 
 if TYPE_CHECKING:
     from catenary.evaluate import Predictions
 
-Predict = Callable[[Sequence[str]], "Predictions"]
+Text = str | tuple[str, str]
+Predict = Callable[[Sequence[Text]], "Predictions"]
 
 
 def is_control(model: Artifact) -> bool:
@@ -21,23 +23,30 @@ def is_control(model: Artifact) -> bool:
 
 
 def predictor(folder: Path) -> Predict:
-    """texts → labels and how sure the model is of each."""
+    """texts (or pairs of them) → labels and how sure the model is of each."""
     from catenary.evaluate import Predictions
 
-    if json.loads((folder / "config.json").read_text("utf-8")).get("family") == "linear":
-        from catenary.models.baselines import LinearClassifier
+    config = json.loads((folder / "config.json").read_text("utf-8"))
 
-        linear = LinearClassifier.load(folder)
-        return lambda texts: Predictions.from_probabilities(linear.predict_proba(texts), linear.labels)
+    def predict(texts: Sequence[Text]) -> Predictions:
+        singles = [text for text in texts if isinstance(text, str)]
+        if config.get("family") == "linear":
+            from catenary.models.baselines import LinearClassifier
 
-    from catenary.inference import load
+            linear = LinearClassifier.load(folder)
+            told = linear.predict_proba([one_text(text) for text in texts])
+            return Predictions.from_probabilities(told, linear.labels)
+        if len(singles) < len(texts):
+            from catenary.inference.score import score
 
-    classifier = load(folder)
+            scored = score(folder, texts)
+            return Predictions.from_probabilities(scored.values, scored.labels)
+        from catenary.inference import load
 
-    def predict(texts: Sequence[str]) -> Predictions:
-        told = classifier.classify(texts)
+        classified = load(folder).classify(singles)
         return Predictions(
-            [scores.label for scores in told], [scores.probabilities[scores.label] for scores in told]
+            [scores.label for scores in classified],
+            [scores.probabilities[scores.label] for scores in classified],
         )
 
     return predict

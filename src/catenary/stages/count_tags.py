@@ -4,6 +4,7 @@
       counted: {family: hmm, task: tag, from: news}
 
 The documents carry `tokens` and `tags` (docs/data-columns.md): parts of speech, or entities as B- and I- tags.
+`entities: [nr, ns]` with `units: characters` makes entities of parts of speech, as `task: tag` does.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from pydantic import Field
 from catenary.chain.stage import Estimate, Ref, Stage, Work
 from catenary.models.baselines.hmm_settings import HmmSettings
 from catenary.stages.settings import part_of
+from catenary.stages.tagged import TagViewSettings, tagged_of
 
 BYTES_PER_SECOND = 1e6  # of a dataset's Parquet files
 
 
-class CountTagsSettings(HmmSettings):
-    """The tagger's own settings, and the dataset whose tags it counts."""
+class CountTagsSettings(HmmSettings, TagViewSettings):
+    """The tagger's own settings, how tags are seen (TagViewSettings), and the dataset whose tags it counts."""
 
     family: Literal["hmm"]
     task: Literal["tag"] = "tag"
@@ -29,12 +31,11 @@ class CountTagsSettings(HmmSettings):
 
 
 def run(work: Work[CountTagsSettings]) -> Mapping[str, Any]:
-    from catenary.data.annotations import annotated_documents_of
     from catenary.models.baselines import fit_hmm
 
     def tagged(split: str) -> tuple[list[list[str]], list[list[str]]]:
-        documents = annotated_documents_of(work.inputs["from"].path, split, ["tokens", "tags"])
-        return [one.columns["tokens"] for one in documents], [one.columns["tags"] for one in documents]
+        found = tagged_of(work.inputs["from"].path, split, work.settings.view)
+        return found.words, found.tags
 
     sentences, tags = tagged("train")
     model = fit_hmm(sentences, tags, part_of(work.settings, HmmSettings), work.progress)

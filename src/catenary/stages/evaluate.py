@@ -2,38 +2,38 @@
 
     evaluations:
       quality: {of: [linear, sentiment], on: reviews.test, metrics: [accuracy, f1, confusion]}
-
       fluency: {of: [trigram, writer], on: reviews.test, metrics: [perplexity, bits_per_byte]}
 
-The first model of `of` that is a control (or `control:`) is what the others are compared with, pair by pair on the same
-documents. The worst examples come with the ids of their documents.
+What is measured follows from the models' task: labels, several labels, numbers, tags or answers (`measures.py`). The
+first model of `of` that is a control (or `control:`) is what the others are compared with, pair by pair on
+the same documents. The worst examples come with the ids of their documents.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from catenary.chain.stage import Estimate, Ref, Settings, Stage, Work
-from catenary.data.texts import labelled_documents_of
 from catenary.errors import InvalidInput
 from catenary.messages import LANGUAGES
-from catenary.stages.classifier import is_control, predictor
+from catenary.stages.classifier import is_control
+from catenary.stages.measures import LESS_IS_BETTER, MEASURES, Measured, task_of
 
-Metric = Literal[
-    "accuracy",
-    "f1",
-    "f1_weighted",
-    "precision",
-    "recall",
-    "mcc",
-    "confusion",
-    "perplexity",
-    "bits_per_byte",
-]
+if TYPE_CHECKING:
+    from catenary.evaluate.classification import ModelFigures
+    from catenary.evaluate.scores import ScoredModel
+
+METRICS = (
+    *("accuracy", "f1", "f1_weighted", "precision", "recall", "mcc", "confusion"),  # one label a text
+    *("f1_micro", "mae", "rmse", "pearson", "spearman"),  # several labels, numbers
+    *("entity_f1", "entity_precision", "entity_recall", "entity_f1_macro"),  # tags
+    *("answer_f1", "exact"),  # answers
+    *("perplexity", "bits_per_byte"),  # language models
+)
 OF_LANGUAGE_MODELS = frozenset({"perplexity", "bits_per_byte"})
 SPLITS = ("train", "valid", "test")
 
@@ -43,9 +43,22 @@ class EvaluateSettings(Settings):
 
     of: Annotated[list[str], Ref("models")] = Field(min_length=1)
     on: Annotated[str, Ref("datasets", parts=True)]
-    metrics: list[Metric] = Field(default=["accuracy", "f1", "confusion"], min_length=1)
+    metrics: list[str] | None = Field(default=None, min_length=1, description="none: those of the task")
     control: str | None = None
     seed: int = 17  # of the bootstrap
+
+    @field_validator("metrics")
+    @classmethod
+    def _known(cls, value: list[str] | None) -> list[str] | None:
+        for name in value or ():
+            if name not in METRICS and not name.startswith("entity_f1_"):
+                raise InvalidInput(
+                    "There is no metric of this name.",
+                    got=name,
+                    expected="one of {names}",
+                    names=", ".join(METRICS),
+                )
+        return value
 
     @model_validator(mode="after")
     def _agrees(self) -> EvaluateSettings:
@@ -53,11 +66,11 @@ class EvaluateSettings(Settings):
             raise InvalidInput(
                 "An evaluation names a split.", got=self.on, expected="for example `reviews.test`"
             )
-        of_text = [metric for metric in self.metrics if metric in OF_LANGUAGE_MODELS]
-        if of_text and len(of_text) < len(self.metrics):
+        of_text = [metric for metric in self.metrics or () if metric in OF_LANGUAGE_MODELS]
+        if of_text and len(of_text) < len(self.metrics or ()):
             raise InvalidInput(
                 "An evaluation measures language models or classifiers, not both.",
-                got=", ".join(self.metrics),
+                got=", ".join(self.metrics or ()),
             )
         if self.control is not None and self.control not in self.of:
             raise InvalidInput(
@@ -67,6 +80,12 @@ class EvaluateSettings(Settings):
                 names=", ".join(self.of),
             )
         return self
+
+    def measures(self, metric: str) -> bool:
+        """Whether a metric may be among those measured, as far as can be told before the models are there."""
+        if self.metrics is None:
+            return metric in METRICS or metric.startswith("entity_f1_")
+        return metric in self.metrics
 
     @property
     def split(self) -> str:
@@ -86,49 +105,48 @@ def recipe(settings: EvaluateSettings) -> Mapping[str, Any]:
 
 
 def run(work: Work[EvaluateSettings]) -> Mapping[str, Any]:
-    from catenary.evaluate import classification_report, verdict, write_report
-    from catenary.stages.perplexity import measured
+    from catenary.evaluate import verdict, write_report
+    from catenary.stages.perplexity import measured as language_models
 
     settings = work.settings
     models = {name: work.inputs[f"of.{name}"] for name in settings.of}
     control = settings.control or next((name for name, model in models.items() if is_control(model)), None)
-    if OF_LANGUAGE_MODELS.issuperset(settings.metrics):
-        return measured(work, models, control, settings)
-    ids, texts, gold = labelled_documents_of(work.inputs["on"].path, settings.split)
-    if not gold:
-        raise InvalidInput(
-            "There are no documents to evaluate on.",
-            got=settings.on,
-            expected="a dataset whose `split:` gives this part a share",
-        )
-    work.progress.begin("predicting", total=len(models), unit="models")
-    predictions = {}
-    for name, model in models.items():
-        predictions[name] = predictor(model.path)(texts)
-        work.progress.advance(1)
-    report = classification_report(
-        gold,
-        predictions,
-        control=control,
-        ids=ids,
-        texts=texts,
-        metrics=[metric for metric in settings.metrics if metric != "confusion"],
-        seed=settings.seed,
+    if settings.metrics and OF_LANGUAGE_MODELS.issuperset(settings.metrics):
+        return language_models(work, models, control, settings)
+    task = task_of(models)
+    measured = MEASURES[task](
+        Measured(models, work.inputs["on"].path, settings.split, settings.metrics, control, settings.seed),
+        work.progress,
     )
+    report = measured.report
+    if not report.models[0].metrics:
+        raise InvalidInput(
+            "None of these metrics is one of this task.",
+            got=", ".join(settings.metrics or ()),
+            expected="metrics of the task {task}, or none: then all are measured",
+            task=task,
+        )
     for language in LANGUAGES:
         (work.out / language).mkdir()
-        write_report(work.out / language, classification=report, title=work.link, lang=language)
-    best = max(report.models, key=lambda model: next(iter(model.metrics.values())).value)
-    first = next(iter(best.metrics))
+        write_report(work.out / language, title=work.link, lang=language, **measured.page)
+    first = next(iter(report.models[0].metrics))
+    sign = -1 if first in LESS_IS_BETTER else 1
+    figures: list[ModelFigures | ScoredModel] = list(report.models)
+    best = max(figures, key=lambda model: sign * model.metrics[first].value)
     return {
         "headline": {"documents": report.n, "best": best.name, first: round(best.metrics[first].value, 4)},
+        "task": task,
         "control": control,
         "labels": list(report.labels),
         "metrics": {
             model.name: {name: asdict(figure) for name, figure in model.metrics.items()}
             for model in report.models
         },
-        "confusion": {model.name: [list(row) for row in model.confusion] for model in report.models},
+        "confusion": {
+            model.name: [list(row) for row in model.confusion]
+            for model in report.models
+            if model.confusion is not None
+        },
         "comparisons": [
             {**asdict(comparison), "outcome": comparison.outcome, "verdict": verdict(comparison, "en")}
             for comparison in report.comparisons

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from catenary.chain.stage import Estimate, Ref, Stage, Work
-from catenary.data.texts import labelled_texts_of
 from catenary.models.baselines.linear_settings import LinearSettings
+from catenary.stages.labelled import labelled_of, one_text
 from catenary.stages.settings import part_of
 
 BYTES_PER_SECOND = 0.7e6
@@ -38,7 +39,7 @@ def run(work: Work[FitSettings]) -> Mapping[str, Any]:
     from catenary.models.baselines import fit_linear
 
     dataset = work.inputs["from"].path
-    texts, labels = labelled_texts_of(dataset, "train")
+    texts, labels = _labelled(dataset, "train")
     settings = part_of(work.settings, LinearSettings)
     if "analysis" not in work.settings.model_fields_set and "ngrams" not in work.settings.model_fields_set:
         settings = LinearSettings.for_languages([_main_language(texts)], **_said(work.settings))
@@ -50,12 +51,18 @@ def run(work: Work[FitSettings]) -> Mapping[str, Any]:
         "labels": list(model.labels),
         "weightiest": {label: model.weightiest(label) for label in model.labels},
     }
-    valid_texts, valid_labels = labelled_texts_of(dataset, "valid")
+    valid_texts, valid_labels = _labelled(dataset, "valid")
     if valid_texts:
         told = model.predict(valid_texts)
         right = sum(one == other for one, other in zip(told, valid_labels, strict=True))
         report["headline"]["valid accuracy"] = round(right / len(told), 4)
     return report
+
+
+def _labelled(dataset: Path, split: str) -> tuple[list[str], list[str]]:
+    """Texts and labels of a split; pairs of texts as one."""
+    found = labelled_of(dataset, split, "one")
+    return [one_text(text) for text in found.texts], [str(label) for label in found.labels]
 
 
 def _said(settings: FitSettings) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Wanted(Protocol):
     def split(self) -> str: ...
 
     @property
-    def metrics(self) -> Sequence[str]: ...
+    def metrics(self) -> Sequence[str] | None: ...
 
     @property
     def seed(self) -> int: ...
@@ -41,6 +41,7 @@ def measured(
     from catenary.evaluate import language_model_report, score, verdict, write_report
     from catenary.tokenizer import load as load_tokenizer
 
+    metrics = settings.metrics or ("perplexity", "bits_per_byte")
     texts = list(texts_of(work.inputs["on"].path, settings.split))
     if not texts:
         raise InvalidInput(
@@ -63,7 +64,7 @@ def measured(
         (work.out / lang).mkdir()
         write_report(work.out / lang, language_model=report, title=work.link, lang=lang)
     best = min(report.models, key=lambda model: model.metrics["bits_per_byte"].value)
-    first = settings.metrics[0]
+    first = metrics[0]
     return {
         "headline": {
             "documents": report.sequences,
@@ -72,8 +73,7 @@ def measured(
         },
         "control": control,
         "metrics": {
-            model.name: {name: asdict(model.metrics[name]) for name in settings.metrics}
-            for model in report.models
+            model.name: {name: asdict(model.metrics[name]) for name in metrics} for model in report.models
         },
         "comparisons": [
             {**asdict(comparison), "outcome": comparison.outcome, "verdict": verdict(comparison, "en")}

@@ -28,7 +28,7 @@ from catenary.chain.gates import AnyGate, Comparison, Facts, Metric, MetricGate,
 from catenary.chain.stage import Estimate, Ref, Settings, Stage, Work, references
 from catenary.data.texts import texts_of
 from catenary.errors import InvalidInput
-from catenary.stages.evaluate import EvaluateSettings
+from catenary.stages.evaluate import METRICS, EvaluateSettings
 from catenary.store import Artifact
 
 PARITY_TEXTS = 5000  # held-out documents that trained and exported model both answer
@@ -72,10 +72,14 @@ def check(settings: ReleaseSettings, stands_on: Mapping[str, BaseModel]) -> None
             evaluation, _, figure = name.partition(".")
             asked = stands_on[f"evaluation.{evaluation}"]
             assert isinstance(asked, EvaluateSettings)
+            model, _, metric = figure.partition(".")
             measured = [
-                f"{model}.{metric}" for model in asked.of for metric in asked.metrics if metric != "confusion"
+                f"{model}.{metric}"
+                for model in asked.of
+                for metric in asked.metrics or METRICS
+                if metric != "confusion"
             ]
-            if figure not in measured:
+            if model not in asked.of or metric == "confusion" or not asked.measures(metric):
                 raise InvalidInput(
                     "A gate asks for a metric that was not measured.",
                     got=name,

@@ -88,6 +88,29 @@ FINETUNING: Mapping[str, Any] = {
 }
 
 
+# What fine-tuning into a tagger of words or characters takes.
+TAGGING: Mapping[str, Any] = {
+    "epochs": 3,
+    "least_steps": 300,
+    "batch_tokens": 2048,
+    "learning_rate": 1e-3,
+    "warmup": 0.1,
+    "dropout": 0.1,
+    "ema": 0.99,
+}
+
+# What fine-tuning into a reader takes.
+READING: Mapping[str, Any] = {
+    "epochs": 3,
+    "least_steps": 300,
+    "batch_tokens": 4096,
+    "learning_rate": 7e-4,
+    "warmup": 0.1,
+    "dropout": 0.1,
+    "ema": 0.99,
+}
+
+
 def shape(family: str, size: str) -> dict[str, Any]:
     """The shape of this family's models at this size."""
     return {name: SIZES[family][size][name] for name in SHAPE if name in SIZES[family][size]}

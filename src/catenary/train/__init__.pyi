@@ -3,6 +3,9 @@ from .batches import Batch, Batches, TokenRows
 from .chat import ChatReport, Preference, finetune_chat, finetune_preference
 from .dealing import Dealer, Dealt, HeldOut
 from .finetune import finetune_classifier
+from .finetune_read import Question, finetune_reader
+from .finetune_tag import finetune_tagger
+from .head_settings import ClassifySettings, HeadSettings, PerturbSettings, ReadSettings, TagSettings
 from .loop import Fit, fit
 from .objectives import (
     CausalLM,
@@ -21,7 +24,7 @@ from .recurrent import train_recurrent_classifier, train_recurrent_lm
 from .report import TrainReport
 from .run import Diverged, Validation
 from .seq2seq import pretrain_seq2seq, train_seq2seq
-from .settings import CausalLMSettings, ClassifySettings, MaskedLMSettings, RecurrentSettings, TrainSettings
+from .settings import CausalLMSettings, MaskedLMSettings, RecurrentSettings, TrainSettings
 from .stream import TokenStream, token_stream
 from .text_settings import (
     ChatSettings,
@@ -31,6 +34,7 @@ from .text_settings import (
     Seq2SeqSettings,
     SpanSettings,
 )
+from .tune import Session
 
 __all__ = [
     "Adapted",
@@ -50,6 +54,7 @@ __all__ = [
     "DistilSettings",
     "Diverged",
     "Fit",
+    "HeadSettings",
     "HeldOut",
     "Loss",
     "MaskedLM",
@@ -58,11 +63,16 @@ __all__ = [
     "Objective",
     "Packed",
     "PackedBatch",
+    "PerturbSettings",
     "Preference",
     "PreferenceSettings",
+    "Question",
+    "ReadSettings",
     "RecurrentSettings",
     "Seq2SeqSettings",
+    "Session",
     "SpanSettings",
+    "TagSettings",
     "TokenRows",
     "TokenStream",
     "TrainReport",
@@ -71,6 +81,8 @@ __all__ = [
     "finetune_chat",
     "finetune_classifier",
     "finetune_preference",
+    "finetune_reader",
+    "finetune_tagger",
     "fit",
     "pretrain",
     "pretrain_causal",

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from catenary.train.settings import TrainSettings
 # Batches are padded to a multiple of this many tokens: oneDNN compiles a kernel for each shape of a bf16 product that
 # it meets, which takes longer than running it. Few shapes, few kernels.
 LENGTH_STEP = 8
+IGNORED = -100  # as a target: cross_entropy leaves it out
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,18 @@ class TokenRows:
 
 @dataclass(frozen=True)
 class Batch:
-    """`documents` says whose rows these are; the mask is None where nothing is padding."""
+    """`documents` says whose rows these are; the mask is None where nothing is padding.
+
+    `labels_B` is a number a row, or several: (B,) or (B, C). `marks_BT` is a number a token, IGNORED at padding.
+    """
 
     documents: NDArray[np.int64]
     input_ids_BT: torch.Tensor
     attention_mask_BT: torch.Tensor | None
     labels_B: torch.Tensor | None
     tokens: int  # without padding
+    marks_BT: torch.Tensor | None = None
+    token_type_ids_BT: torch.Tensor | None = None
 
     def split(self, parts: int) -> list[Batch]:
         """The same documents in at most `parts` batches of neighbours."""
@@ -92,6 +99,8 @@ class Batch:
                 None if self.attention_mask_BT is None else self.attention_mask_BT[i:j],
                 None if self.labels_B is None else self.labels_B[i:j],
                 int(lengths_B[i:j].sum()),
+                None if self.marks_BT is None else self.marks_BT[i:j],
+                None if self.token_type_ids_BT is None else self.token_type_ids_BT[i:j],
             )
             for i, j in pairwise(ends)
             if i < j
@@ -100,28 +109,59 @@ class Batch:
 
 @dataclass(frozen=True)
 class Batches:
-    """Documents and how they are dealt out; exactly one of `batch_tokens` and `batch_size` is set."""
+    """Documents and how they are dealt out; exactly one of `batch_tokens` and `batch_size` is set.
+
+    What objectives want to know of a row: `labels`, a number or several each; `marks`, a number a token; `seconds`,
+    the token at which the second of two texts begins.
+    """
 
     rows: TokenRows
     pad_id: int
-    labels: NDArray[np.int64] | None = None
+    labels: NDArray[Any] | None = None
     batch_tokens: int | None = None
     batch_size: int | None = None
     seed: int = 0
+    marks: TokenRows | None = None
+    seconds: NDArray[np.int64] | None = None
 
     @classmethod
     def of(
-        cls, rows: TokenRows, settings: TrainSettings, *, pad_id: int, labels: Sequence[int] | None = None
+        cls,
+        rows: TokenRows,
+        settings: TrainSettings,
+        *,
+        pad_id: int,
+        labels: Sequence[int] | NDArray[Any] | None = None,
+        marks: TokenRows | None = None,
+        seconds: Sequence[int] | None = None,
     ) -> Batches:
         """As `settings` says."""
-        classes = None if labels is None else np.asarray(labels, np.int64)
-        return cls(rows, pad_id, classes, settings.batch_tokens, settings.batch_size, settings.seed)
+        return cls(
+            rows,
+            pad_id,
+            None if labels is None else np.asarray(labels),
+            settings.batch_tokens,
+            settings.batch_size,
+            settings.seed,
+            marks,
+            None if seconds is None else np.asarray(seconds, np.int64),
+        )
 
     @cached_property
     def identity(self) -> str:
         """Equal for equal data in equal order."""
-        labels = None if self.labels is None else self.labels.tolist()
-        return digest([self.rows.sha256, self.pad_id, labels, self.batch_tokens, self.batch_size, self.seed])
+        return digest(
+            [
+                self.rows.sha256,
+                self.pad_id,
+                self.batch_tokens,
+                self.batch_size,
+                self.seed,
+                None if self.labels is None else self.labels.tolist(),
+                None if self.marks is None else self.marks.sha256,
+                None if self.seconds is None else self.seconds.tolist(),
+            ]
+        )
 
     def epoch(self, epoch: int) -> list[NDArray[np.int64]]:
         """The rows of each step of the `epoch`-th pass (from 0)."""
@@ -172,12 +212,23 @@ class Batches:
         inside_BT = column_T < lengths[:, None]
         places_BT = np.where(inside_BT, starts[:, None] + column_T, 0)
         input_ids_BT = np.where(inside_BT, self.rows.ids[places_BT], self.pad_id).astype(np.int64)
+        marks_BT = types_BT = None
+        if self.marks is not None:
+            marks_BT = torch.from_numpy(
+                np.where(inside_BT, self.marks.ids[places_BT], IGNORED).astype(np.int64)
+            )
+        if self.seconds is not None:
+            types_BT = torch.from_numpy(
+                (inside_BT & (column_T >= self.seconds[rows][:, None])).astype(np.int64)
+            )
         return Batch(
             self._documents(rows),
             torch.from_numpy(input_ids_BT),
             None if inside_BT.all() else torch.from_numpy(inside_BT.astype(np.int64)),
             None if self.labels is None else torch.from_numpy(self.labels[rows]),
             int(lengths.sum()),
+            marks_BT,
+            types_BT,
         )
 
     def _cut(self, order: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 # One stream a use, so that no two uses draw the same numbers.
-ORDER, DROPOUT, MASKS, VALIDATION_MASKS = range(4)
+ORDER, DROPOUT, MASKS, VALIDATION_MASKS, CHOICE = range(5)
 
 
 def seed_at(seed: int, stream: int, position: int, part: int = 0) -> int:

@@ -120,20 +120,6 @@ class CausalLMSettings(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
-class ClassifySettings(BaseModel):
-    """What is added to plain cross-entropy in classification; nothing, by default."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Szegedy et al. 2016, §7")
-    mlm_weight: float = Field(
-        0.0, ge=0, description="weight of a masked-LM loss beside it; 0: nothing is hidden"
-    )
-    mask_rate: float = Field(
-        0.15, gt=0, lt=1, description="share of the ordinary tokens that are hidden, if any"
-    )
-
-
 class RecurrentSettings(BaseModel):
     """The shape of a recurrent model, and what its token embeddings start from."""
 

@@ -41,6 +41,18 @@ def first_tokens(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) ->
     return TokenRows.of([encoding.ids for encoding in backend.encode_batch_fast(texts)])
 
 
+def text_rows(
+    tokenizer: Tokenizer, texts: Sequence[str | tuple[str, str]], max_tokens: int
+) -> tuple[TokenRows, list[int] | None]:
+    """As `first_tokens`; of pairs of texts, both in one row and the token at which each second one begins."""
+    if not texts or isinstance(texts[0], str):
+        return first_tokens(tokenizer, [text for text in texts if isinstance(text, str)], max_tokens), None
+    encodings = tokenizer.truncate(max_tokens).backend.encode_batch(list(texts))
+    # A second text that was empty, or the row's end.
+    seconds = [next((i for i, side in enumerate(e.sequence_ids) if side == 1), len(e.ids)) for e in encodings]
+    return TokenRows.of([encoding.ids for encoding in encodings]), seconds
+
+
 def all_tokens(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> TokenRows:
     """Long texts in several rows of at most `max_tokens` tokens, each framed; rows of special tokens alone left out."""
     backend = tokenizer.truncate(max_tokens).backend

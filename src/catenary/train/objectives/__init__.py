@@ -11,8 +11,13 @@ from catenary.train.objectives.causal import CausalLM
 from catenary.train.objectives.classify import Classify
 from catenary.train.objectives.classify_and_read import ClassifierAndReader, ClassifyAndRead
 from catenary.train.objectives.masked import MaskedLM
+from catenary.train.objectives.multi_label import MultiLabel
 from catenary.train.objectives.next_token import NextToken
 from catenary.train.objectives.objective import Loss, Objective
+from catenary.train.objectives.perturbed import Perturbed
+from catenary.train.objectives.regress import Regress
+from catenary.train.objectives.span import Span
+from catenary.train.objectives.tag import Tag
 
 __all__ = [
     "CausalLM",
@@ -21,6 +26,11 @@ __all__ = [
     "ClassifyAndRead",
     "Loss",
     "MaskedLM",
+    "MultiLabel",
     "NextToken",
     "Objective",
+    "Perturbed",
+    "Regress",
+    "Span",
+    "Tag",
 ]

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name
 
+from catenary.train.batches import IGNORED
 from catenary.train.objectives.objective import Loss
 
-IGNORED = -100  # as a target: cross_entropy leaves it out
+__all__ = ["IGNORED", "mean_cross_entropy"]
 
 
 def mean_cross_entropy(logits_MV: torch.Tensor, targets: torch.Tensor) -> Loss:
