@@ -52,13 +52,15 @@ def corpus(folder: Path) -> tuple[Source, Path]:
     return source, folder
 
 
-def run(work: Path, source: Source, base: Path, shard_bytes: int = 16 << 10) -> dict[str, str]:
+def run(
+    work: Path, source: Source, base: Path, shard_bytes: int = 16 << 10, workers: int = 1
+) -> dict[str, str]:
     """Collect and curate in small shards; the digest of every file that came out."""
     collect(
         source, resolve(source, base), "reviews", work / "raw", work / "state-raw", shard_bytes=shard_bytes
     )
     raw = shard_paths(work / "raw", "raw")
-    report = curate_files(raw, STEPS, SPLIT, work / "out", work / "state-out")
+    report = curate_files(raw, STEPS, SPLIT, work / "out", work / "state-out", workers=workers)
     (work / "out" / "report.json").write_text(json.dumps(report.as_dict()), "utf-8")
     files = sorted((*(work / "raw").iterdir(), *(work / "out").iterdir()))
     return {f"{path.parent.name}/{path.name}": file_sha256(path) for path in files}
@@ -118,6 +120,12 @@ def test_memory_and_disk_agree(tmp_path: Path) -> None:
     assert {d.id: (d.dropped, d.duplicate_of) for d in done.documents} == {
         name: (row["dropped"], row["duplicate_of"]) for name, row in index.items()
     }
+
+
+def test_two_workers_make_the_same_bytes(tmp_path: Path) -> None:
+    source, base = corpus(tmp_path / "source")
+    one = run(tmp_path / "one", source, base)
+    assert run(tmp_path / "two", source, base, workers=2) == one
 
 
 def test_running_again_does_nothing_new(tmp_path: Path) -> None:

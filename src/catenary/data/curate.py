@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -24,19 +25,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from catenary.data import dedup
 from catenary.data.batches import batch_of, documents_of, kept_rows
+from catenary.data.executor import over
 from catenary.data.merge import bucket_count, merged, write_buckets
 from catenary.data.report import CurationReport, Tally
 from catenary.data.shards import INDEX_FILE, ParquetSink, SplitSink, committed, index_schema
 from catenary.data.split import SPLITS, SplitSettings, splits_of
-from catenary.data.step_settings import DedupSettings
 from catenary.data.steps import Step, parse_steps
 from catenary.digest import digest, text_sha256
 from catenary.errors import InvalidInput
 from catenary.progress import SILENT, Progress
 from catenary.records import Document, document_id, document_schema
 
+NOTES = "notes.json"
 VERSION = 1  # of what `curate_files` writes, beyond the versions of its steps
 SLICE_BYTES = (
     1 << 20
@@ -70,12 +71,7 @@ def curate(documents: Iterable[Document | str], steps: Iterable[object]) -> Cura
         for name, step in own:
             batch = _stepped(batch, name, step, tally)
         if corpus is not None:
-            name, step = corpus
-            assert isinstance(step.options, DedupSettings)
-            [decisions] = dedup.resolve([dedup.sketch(batch, step.options)], step.options)
-            after = dedup.apply(batch, decisions)
-            tally.took(name, batch, after)
-            batch = after
+            batch = _stepped_over_all(batch, *corpus, tally)
     _goes_out(batch, tally)
     return Curated(tuple(documents_of(batch)), CurationReport.of(tally))
 
@@ -87,12 +83,13 @@ def curate_files(
     out: Path,
     state: Path,
     progress: Progress = SILENT,
+    workers: int = 1,
 ) -> CurationReport:
     """Shards of raw documents (as `collect` writes them) into a dataset in `out`: see `shards.py`.
 
     `state` is a folder of its own; calling again with the same arguments goes on from what is there, and the bytes
-    in `out` are those of a run without a break. Memory is bounded by the largest shard and, where the steps hold
-    `dedup`, by some 200 bytes a kept document.
+    in `out` are those of a run without a break, by any number of `workers` (processes). Memory is bounded by the
+    largest shard a worker and, where the steps hold `dedup`, by some 200 bytes a kept document.
 
     Raises InvalidInput when nothing is kept, or a split that was asked for has no document.
     """
@@ -106,13 +103,11 @@ def curate_files(
 
     total = Tally()
     for number in range(len(passes)):
-        for at, shard in enumerate(shards):
-            folder = _folder(state, number, at)
-            if not folder.exists():
-                _one_pass(passes, number, at, shard, state, split, buckets)
-            total.add(_read_tally(folder))
+        todo = [_Pass(passes, number, at, shard, state, split, buckets) for at, shard in enumerate(shards)]
+        for at, _ in enumerate(over(todo, _done, workers if number or len(shards) > 1 else 1)):
+            total.add(_read_tally(_folder(state, number, at)))
             progress.advance(rows[at])
-        _resolve(passes[number], number, len(shards), state)
+        _resolve(passes[number], number, len(shards), state, total)
 
     _write(state, len(passes) - 1, len(shards), buckets, split, out)
     report = CurationReport.of(total)
@@ -145,75 +140,85 @@ def _passes(steps: Sequence[Step]) -> list[Pass]:
     return passes
 
 
-def _one_pass(
-    passes: Sequence[Pass],
-    number: int,
-    at: int,
-    shard: Path,
-    state: Path,
-    split: SplitSettings | None,
-    buckets: int,
-) -> None:
-    """What pass `number` makes of shard `at`, committed as one folder."""
-    own, corpus = passes[number]
-    last = number == len(passes) - 1
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """One pass over one shard: what a worker gets."""
+
+    passes: Sequence[Pass]
+    number: int
+    at: int
+    shard: Path
+    state: Path
+    split: SplitSettings | None
+    buckets: int
+
+
+def _done(one: _Pass) -> None:
+    """What a pass makes of a shard, committed as one folder, unless that is there already."""
+    folder = _folder(one.state, one.number, one.at)
+    if folder.exists():
+        return
+    own, corpus = one.passes[one.number]
+    last = one.number == len(one.passes) - 1
     tally = Tally()
     done: list[pa.RecordBatch] = []
-    for batch in _incoming(passes, number, at, shard, state, tally):
+    for batch in _incoming(one, tally):
         for name, step in own:
             batch = _stepped(batch, name, step, tally)
         if last:
             _goes_out(batch, tally)
         done.append(_without_lost_texts(batch))
     table = pa.Table.from_batches(done, document_schema())
-    with committed(_folder(state, number, at)) as part:
+    with committed(folder) as part:
         if last:
-            table = table.append_column("split", _splits(table, split, tally))
-            write_buckets(table, part / "rows.arrow", buckets)
+            table = table.append_column("split", _splits(table, one.split, tally))
+            write_buckets(table, part / "rows.arrow", one.buckets)
         else:
             assert corpus is not None
-            settings = corpus[1].options
-            assert isinstance(settings, DedupSettings)
             with pa.ipc.new_file(
                 part / "rows.arrow", table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
             ) as file:
                 file.write_table(table)
-            dedup.save(part, [dedup.sketch(batch, settings) for batch in done])
+            corpus[1].corpus.look(done, corpus[1].options, part)
         (part / "tally.json").write_text(json.dumps(tally.as_dict()), "utf-8")
 
 
-def _incoming(
-    passes: Sequence[Pass], number: int, at: int, shard: Path, state: Path, tally: Tally
-) -> Iterator[pa.RecordBatch]:
-    """The slices of a shard as they come to pass `number`."""
-    if number == 0:
-        table = pq.read_table(shard, schema=document_schema())
+def _incoming(one: _Pass, tally: Tally) -> Iterator[pa.RecordBatch]:
+    """The slices of a shard as they come to a pass."""
+    if one.number == 0:
+        table = pq.read_table(one.shard, schema=document_schema())
         for batch in _slices(table):
             _came_in(batch, tally)
             yield batch
         return
-    corpus = passes[number - 1][1]
+    corpus = one.passes[one.number - 1][1]
     assert corpus is not None
-    with pa.ipc.open_file(_folder(state, number - 1, at) / "rows.arrow") as file:
+    name, step = corpus
+    with pa.ipc.open_file(_folder(one.state, one.number - 1, one.at) / "rows.arrow") as file:
         table = file.read_all()
     before = table.combine_chunks().to_batches()
     if not before:
         return
-    after = dedup.apply(before[0], dedup.load_decisions(_resolved(state, number - 1), at))
-    tally.took(corpus[0], before[0], after)
+    notes = tally.notes.setdefault(name, Counter())
+    after = step.corpus.act(before[0], step.options, _resolved(one.state, one.number - 1), one.at, notes)
+    tally.took(name, before[0], after)
     yield from _slices(pa.Table.from_batches([_without_lost_texts(after)]))
 
 
-def _resolve(one: Pass, number: int, shards: int, state: Path) -> None:
-    _, corpus = one
-    folder = _resolved(state, number)
-    if corpus is None or folder.exists():
+def _resolve(one: Pass, number: int, shards: int, state: Path, total: Tally) -> None:
+    """What becomes of each document by the step over the corpus that ends this pass."""
+    if one[1] is None:
         return
-    settings = corpus[1].options
-    assert isinstance(settings, DedupSettings)
-    sketches = [dedup.Stored(_folder(state, number, at)) for at in range(shards)]
-    with committed(folder) as part:
-        dedup.save_decisions(part, dedup.resolve(sketches, settings))
+    name, step = one[1]
+    folder = _resolved(state, number)
+    if not folder.exists():
+        notes: Counter[str] = Counter()
+        with committed(folder) as part:
+            step.corpus.decide(
+                [_folder(state, number, at) for at in range(shards)], step.options, part, notes
+            )
+            (part / NOTES).write_text(json.dumps(notes), "utf-8")
+    total.notes.setdefault(name, Counter()).update(json.loads((folder / NOTES).read_text("utf-8")))
 
 
 def _write(
@@ -236,6 +241,20 @@ def _write(
 
 def _stepped(batch: pa.RecordBatch, name: str, step: Step, tally: Tally) -> pa.RecordBatch:
     after = step.run(batch, tally.notes.setdefault(name, Counter()))
+    tally.took(name, batch, after)
+    return after
+
+
+def _stepped_over_all(batch: pa.RecordBatch, name: str, step: Step, tally: Tally) -> pa.RecordBatch:
+    """A batch that is the whole corpus after a step over it."""
+    notes = tally.notes.setdefault(name, Counter())
+    with TemporaryDirectory() as folder:
+        shard, decided = Path(folder) / "shard", Path(folder) / "decided"
+        shard.mkdir()
+        decided.mkdir()
+        step.corpus.look([batch], step.options, shard)
+        step.corpus.decide([shard], step.options, decided, notes)
+        after: pa.RecordBatch = step.corpus.act(batch, step.options, decided, 0, notes)
     tally.took(name, batch, after)
     return after
 

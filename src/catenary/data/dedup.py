@@ -1,8 +1,8 @@
 """Dedup: one copy of each text, and of each cluster of near-equal texts, is kept.
 
-Two passes. The first makes a `Sketch` of each batch: for every kept text its id, a 128-bit hash, its shingle set and
-the keys of its MinHash bands. `resolve` compares all sketches, band by band, and says which rows go; the second pass
-writes that into the batches.
+Two passes. The first (`look`) makes a `Sketch` of each batch: for every kept text its id, a 128-bit hash, its shingle
+set and the keys of its MinHash bands. `decide` compares all sketches, band by band, and says which rows go; the second
+pass (`act`) writes that into the batches.
 
     dedup:exact            the same text as the document in `duplicate_of`
     dedup:near             a Jaccard similarity of shingle sets with it of at least `near`
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,6 +172,28 @@ def bands_for(near: float) -> tuple[int, int]:
         if bands * rows <= (96 if rows > 4 else 400) or rows == 1:
             return bands, rows
         rows -= 1
+
+
+def look(batches: Sequence[pa.RecordBatch], settings: DedupSettings, folder: Path) -> None:
+    """Writes the sketch of a shard."""
+    save(folder, [sketch(batch, settings) for batch in batches])
+
+
+def decide(folders: Sequence[Path], settings: DedupSettings, folder: Path, notes: Counter[str]) -> None:
+    """Writes what becomes of the documents of each shard. Notes `cluster.<size>`: clusters with so many documents."""
+    decisions = resolve([Stored(one) for one in folders], settings)
+    save_decisions(folder, decisions)
+    originals = pa.chunked_array([one.originals for one in decisions], pa.string())
+    sizes = pc.value_counts(originals).field("counts").to_numpy(zero_copy_only=False) + 1
+    for size, count in zip(*np.unique(sizes, return_counts=True), strict=True):
+        notes[f"cluster.{size}"] += int(count)
+
+
+def act(
+    batch: pa.RecordBatch, settings: DedupSettings, folder: Path, at: int, notes: Counter[str]
+) -> pa.RecordBatch:
+    """The batch of shard `at` with what was decided written into it."""
+    return apply(batch, load_decisions(folder, at))
 
 
 def sketch(batch: pa.RecordBatch, settings: DedupSettings) -> Sketch:

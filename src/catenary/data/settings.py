@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -58,7 +58,11 @@ def _told(model: type[BaseModel], error: ValidationError, where: str | None) -> 
     key = ".".join(str(part) for part in first["loc"])
     place = ".".join(part for part in (where, key) if part) or None
     if first["type"] == "extra_forbidden":
-        return unknown("There is no such setting.", first["loc"][-1], model.model_fields, where)
+        parts = [where, *map(str, first["loc"][:-1])]
+        names = _within(model, first["loc"][:-1]).model_fields
+        return unknown(
+            "There is no such setting.", first["loc"][-1], names, ".".join(filter(None, parts)) or None
+        )
     if first["type"] == "missing":
         return InvalidInput("A setting is missing.", got=key, where=where)
     return InvalidInput(
@@ -67,3 +71,13 @@ def _told(model: type[BaseModel], error: ValidationError, where: str | None) -> 
         expected=first["msg"],
         where=place,
     )
+
+
+def _within(model: type[BaseModel], keys: Iterable[int | str]) -> type[BaseModel]:
+    """The settings that stand in `model` under these keys."""
+    for key in keys:
+        field = model.model_fields.get(str(key))
+        for one in (field.annotation, *get_args(field.annotation)) if field else ():
+            if isinstance(one, type) and issubclass(one, BaseModel):
+                model = one
+    return model

@@ -55,6 +55,99 @@ class LengthSettings(Settings):
         return self
 
 
+class GopherSettings(Settings):
+    """J. Rae et al., Scaling language models: methods, analysis & insights from training Gopher (2021), §A1.1.
+
+    None: by language, see `quality.LIMITS`.
+    """
+
+    min_words: int = Field(default=50, ge=0)
+    max_words: int = Field(default=100_000, ge=1)
+    min_mean_word_length: float | None = Field(default=None, ge=0)
+    max_mean_word_length: float | None = Field(default=None, ge=0)
+    max_symbols: float = Field(default=0.1, ge=0)  # hashes, and ellipses, a word
+    max_bullet_lines: float = Field(default=0.9, ge=0, le=1)
+    max_ellipsis_lines: float = Field(default=0.3, ge=0, le=1)
+    min_alphabetic_words: float | None = Field(default=None, ge=0, le=1)
+    min_stop_words: int = Field(default=2, ge=0)  # different ones
+
+
+class RepetitionSettings(Settings):
+    """Gopher, table A1. Shares of a text's lines, paragraphs and characters; None: by language."""
+
+    max_repeated_lines: float | None = Field(default=None, ge=0, le=1)
+    max_repeated_paragraphs: float = Field(default=0.3, ge=0, le=1)
+    max_repeated_line_characters: float = Field(default=0.2, ge=0, le=1)
+    max_repeated_paragraph_characters: float = Field(default=0.2, ge=0, le=1)
+    max_top_ngrams: tuple[float, float, float] | None = None  # of 2, 3 and 4 words
+    max_repeated_ngrams: tuple[float, float, float, float, float, float] | None = None  # of 5 to 10 words
+
+    @field_validator("max_top_ngrams", "max_repeated_ngrams", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+
+class FineWebSettings(Settings):
+    """G. Penedo et al., The FineWeb datasets (2024), §3.6; None: by language."""
+
+    min_ended_lines: float | None = Field(default=None, ge=0, le=1)  # with a terminal mark at their end
+    max_short_lines: float = Field(default=0.67, ge=0, le=1)
+    max_repeated_line_characters: float = Field(default=0.01, ge=0, le=1)
+    max_line_feeds: float | None = Field(default=None, ge=0)  # a word
+
+
+class QualitySettings(Settings):
+    """`quality`, or some rules, `quality: [gopher]`, or other limits, `quality: {gopher: {min_words: 20}}`."""
+
+    shorthand: ClassVar[str] = "rules"
+
+    gopher: GopherSettings | None = None
+    repetition: RepetitionSettings | None = None
+    fineweb: FineWebSettings | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        if isinstance(value, dict):
+            value = dict(value)
+            rules = value.pop("rules", None if value else ["gopher", "repetition", "fineweb"])
+            for name in [rules] if isinstance(rules, str) else rules or ():
+                if name not in cls.model_fields:
+                    raise unknown("There is no such rule of quality.", name, cls.model_fields, "quality")
+                value.setdefault(name, {})
+            for name in cls.model_fields:
+                if value.get(name, 0) is None:
+                    del value[name]
+        return value
+
+
+class C4Settings(Settings):
+    """C. Raffel et al., Exploring the limits of transfer learning (2020), §2.2. What is None or false is not asked."""
+
+    ended_lines: bool = True  # lines without a terminal mark at their end go
+    min_words_per_line: int = Field(default=3, ge=0)
+    max_word_length: int | None = Field(default=1000, ge=1)
+    min_sentences: int = Field(default=5, ge=0)
+    citations: bool = True  # [1], [edit] and [citation needed] go
+    scripts: bool = True  # lines that mention JavaScript go
+    policies: bool = True  # lines on cookies, terms of use and privacy go
+    placeholders: bool = True  # texts with `lorem ipsum` go
+    curly_brackets: bool = True  # texts with `{` go
+
+
+class SegmentSettings(Settings):
+    """`segment` alone puts spaces between words; `segment: sentences` a line end between sentences."""
+
+    shorthand: ClassVar[str] = "by"
+
+    by: Literal["words", "sentences"] = "words"
+    marks: Literal["keep", "drop"] = "keep"
+    stop_words: Literal["keep", "drop"] = "keep"
+    lower: bool = False
+    stem: bool = False
+
+
 class RedactSettings(Settings):
     """`redact: [phone, email]` replaces these kinds; `redact` alone replaces all."""
 

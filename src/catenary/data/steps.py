@@ -5,7 +5,12 @@
 
 A step that looks at one document at a time is a function `(batch, settings, notes) → batch` of the same rows: it
 changes `text` or sets `dropped` to `step:reason`, in rows that are still kept, and counts in `notes` what a report
-should tell. `dedup` looks at all documents and has no such function: see `dedup.py`.
+should tell. A step over the whole corpus is a module with three functions, for each shard, once, and for each shard
+again (`dedup.py` is one):
+
+    look(batches, settings, folder)              writes what must be known of a shard's documents
+    decide(folders, settings, folder, notes)     writes what becomes of each, from all of these
+    act(batch, settings, folder, at, notes)      the shard's batch after that
 """
 
 from __future__ import annotations
@@ -18,11 +23,14 @@ from typing import TYPE_CHECKING, Any
 
 from catenary.data.settings import Settings, parse, unknown
 from catenary.data.step_settings import (
+    C4Settings,
     DedupSettings,
     LanguageSettings,
     LengthSettings,
     NormaliseSettings,
+    QualitySettings,
     RedactSettings,
+    SegmentSettings,
 )
 from catenary.errors import InvalidInput
 
@@ -41,15 +49,19 @@ class Kind:
 
     settings: type[Settings]
     version: int
-    run: tuple[str, str] | None  # None: over the whole corpus
+    run: tuple[str, str] | None = None
+    corpus: str | None = None  # the module of a step over the whole corpus
 
 
 STEPS: dict[str, Kind] = {
     "normalise": Kind(NormaliseSettings, 1, ("normalise", "normalise")),
     "language": Kind(LanguageSettings, 1, ("language", "language")),
     "length": Kind(LengthSettings, 1, ("quality", "length")),
+    "quality": Kind(QualitySettings, 1, ("quality", "quality")),
+    "c4": Kind(C4Settings, 1, ("c4", "c4")),
+    "segment": Kind(SegmentSettings, 1, ("segment", "segment")),
     "redact": Kind(RedactSettings, 1, ("redact", "redact")),
-    "dedup": Kind(DedupSettings, 1, None),
+    "dedup": Kind(DedupSettings, 1, corpus="dedup"),
 }
 
 
@@ -73,7 +85,12 @@ class Step:
     @property
     def per_document(self) -> bool:
         """Whether the step looks at one document at a time."""
-        return STEPS[self.name].run is not None
+        return STEPS[self.name].corpus is None
+
+    @property
+    def corpus(self) -> Any:
+        """The module of a step over the whole corpus."""
+        return import_module(f"catenary.data.{STEPS[self.name].corpus}")
 
     def run(self, batch: pa.RecordBatch, notes: Counter[str]) -> pa.RecordBatch:
         """The batch after this step, which must be one that looks at single documents."""

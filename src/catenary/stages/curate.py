@@ -21,7 +21,8 @@ from catenary.chain.stage import Estimate, Ref, Settings, Stage, Work
 from catenary.data.split import SplitSettings
 from catenary.data.steps import parse_steps
 
-BYTES_PER_SECOND = 2e6
+BYTES_PER_SECOND = 8e6  # a core, with the rules of quality and near duplicates
+WORTH_WORKERS = 16 << 20  # bytes of shards; less is done before further processes have started
 
 
 class CurateSettings(Settings):
@@ -56,11 +57,19 @@ def recipe(settings: CurateSettings) -> Mapping[str, Any]:
 
 def run(work: Work[CurateSettings]) -> Mapping[str, Any]:
     from catenary.data import curate_files
+    from catenary.data.executor import cores
     from catenary.data.shards import shard_paths
 
     shards = [shard for collection in work.inputs.values() for shard in shard_paths(collection.path, "raw")]
+    large = sum(shard.stat().st_size for shard in shards) > WORTH_WORKERS
     report = curate_files(
-        shards, work.settings.steps, work.settings.split, work.out, work.state, progress=work.progress
+        shards,
+        work.settings.steps,
+        work.settings.split,
+        work.out,
+        work.state,
+        progress=work.progress,
+        workers=cores() if large else 1,
     ).as_dict()
     share = report["kept"] / report["documents"]
     return {

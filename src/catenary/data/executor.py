@@ -1,0 +1,54 @@
+"""Doing the same work for many shards: in this process, or in several.
+
+    for report in over(shards, curate_one, workers=2): ...
+
+Each piece of work writes its own folder and returns something small, so that results are the same for any number of
+workers and come in the order of the items. Workers are fresh processes: `work` and the items must be picklable. One
+whose parent has gone ends at once, so that a run that is killed leaves nobody writing behind.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def cores() -> int:
+    """How many processes this one may keep busy; CATENARY_WORKERS says otherwise."""
+    if os.environ.get("CATENARY_WORKERS", "").isdigit():
+        return max(1, int(os.environ["CATENARY_WORKERS"]))
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def over(items: Sequence[T], work: Callable[[T], R], workers: int = 1) -> Iterator[R]:
+    """`work` of each item, in their order. An error in one is raised here, and the others are given up."""
+    workers = min(workers, len(items))
+    if workers < 2:
+        yield from map(work, items)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    try:
+        yield from pool.map(work, items)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    import threading
+    from multiprocessing import connection, parent_process
+
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="end with parent").start()

@@ -1,0 +1,19 @@
+"""Words that say little by themselves, in English and Chinese."""
+
+from __future__ import annotations
+
+# What running text holds: Gopher's eight for English, and as frequent ones for Chinese, simplified and traditional.
+_GOPHER = "the be to of and that have with"
+_RUNNING = "的 了 是 在 不 我 有 和 就 也 都 人 这 這 他 很 要 到 说 說 与 與 为 為 而 之 其 以 于 於"
+# What a classical model may do without.
+_ENGLISH = """a an and are as at be been but by for from had has have he her his i if in is it its me my of on or our
+she so that the their them then there they this to was we were what when which who will with would you your"""
+_CHINESE = """的 了 是 在 我 你 他 她 它 们 我们 你们 他们 她们 和 与 就 都 也 很 有 这 那 这个 那个 个 之 及 而 但 但是
+或 被 把 给 让 对 从 到 向 啊 吧 呢 吗 哦 着 过 得 地 所 以 于 其 等 说 会 要 去 上 下 里 一个 什么 这样 那样 因为
+所以 如果"""
+
+RUNNING_TEXT = frozenset(_GOPHER.split())
+RUNNING_CHINESE = frozenset(_RUNNING.split())
+LITTLE_SAID = frozenset(
+    (*_ENGLISH.split(), *_CHINESE.split())
+)  # not and 不 are none: they turn a review around

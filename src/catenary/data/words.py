@@ -1,0 +1,141 @@
+"""The words of texts, as places in their bytes: what rules that count words, n-grams and stop words look at.
+
+In a text that is mostly Chinese, Japanese or Korean the words are jieba's (`rjieba`, dictionary and HMM), for Chinese
+has no spaces. In any other a word is what stands between white space, without the marks at its ends; those are words of
+their own, several equal ones in a row being one.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from catenary.data.codepoints import CODEPOINTS
+from catenary.data.compiled import Bytes, Ints, bytes_of, compiled
+from catenary.data.shingles import mostly_cjk
+from catenary.data.utf8 import code_point, size_of
+
+Mask = npt.NDArray[np.bool_]
+
+BLANK, LETTER, DIGIT, MARK, SYMBOL = range(5)
+TERMINAL = 8  # added to MARK: a sentence may end with it
+CLASS = 7
+# What ends a sentence: the common members of Unicode's Sentence_Terminal, and what may close a quotation behind them.
+TERMINALS = ".!?\"'。！？．｡…‥‼⁇⁈⁉؟۔।॥”’」』）"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """`begins`, `ends`: int64 (words,), in bytes; `firsts`: int64 (texts + 1,); `chinese`: bool (texts,)."""
+
+    begins: Ints
+    ends: Ints
+    firsts: Ints
+    chinese: Mask
+
+    def listed(self, texts: pa.LargeStringArray) -> list[list[str]]:
+        """The words of each text as strings."""
+        data = bytes_of(texts)[0].tobytes()
+        places = list(zip(self.begins.tolist(), self.ends.tolist(), strict=True))
+        all_words = [data[begin:end].decode() for begin, end in places]
+        bounds = self.firsts.tolist()
+        return [all_words[a:b] for a, b in pairwise(bounds)]
+
+
+def words(texts: pa.LargeStringArray) -> Words:
+    """The words of a column without nulls."""
+    data, starts = bytes_of(texts)
+    chinese = mostly_cjk(data, starts)
+    sizes, held = _segmented(texts, np.flatnonzero(chinese))
+    return Words(*_found(data, starts, chinese, sizes, held, classes()), chinese)
+
+
+@cache
+def classes() -> npt.NDArray[np.uint8]:
+    """For each code point its class, with TERMINAL added where a sentence may end."""
+    table = np.full(CODEPOINTS, SYMBOL, dtype=np.uint8)
+    for point in range(0x32400):
+        character = chr(point)
+        category = unicodedata.category(character)
+        if character.isspace() or category in ("Cc", "Cf"):
+            table[point] = BLANK
+        elif character.isalpha():
+            table[point] = LETTER
+        elif character.isalnum() or category[0] == "M" or character == "_":
+            table[point] = DIGIT
+        elif category[0] == "P" or character in "^~$`|+=<>":
+            table[point] = MARK
+    for character in TERMINALS:
+        table[ord(character)] += TERMINAL
+    return table
+
+
+def _segmented(texts: pa.LargeStringArray, rows: Ints) -> tuple[Ints, Ints]:
+    """(characters of each word of the texts at `rows`, how many words each of all texts has)."""
+    import rjieba
+
+    held = np.zeros(len(texts) + 1, dtype=np.int64)
+    found: list[npt.NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
+    for row in rows.tolist():
+        cut = rjieba.cut(texts[row].as_py())
+        found.append(np.fromiter(map(len, cut), np.int64, len(cut)))
+        held[row + 1] = len(cut)
+    return np.concatenate(found), np.cumsum(held)
+
+
+@compiled
+def _found(
+    data: Bytes, starts: Ints, chinese: Mask, sizes: Ints, held: Ints, table: npt.NDArray[np.uint8]
+) -> tuple[Ints, Ints, Ints]:
+    texts = len(starts) - 1
+    most = starts[texts] - starts[0]
+    begins = np.empty(most, np.int64)
+    ends = np.empty(most, np.int64)
+    firsts = np.zeros(texts + 1, np.int64)
+    count = 0
+    for text in range(texts):
+        at, last = starts[text], starts[text + 1]
+        if chinese[text]:
+            for word in range(held[text], held[text + 1]):
+                begin = at
+                blank = True
+                for _ in range(sizes[word]):
+                    blank = blank and table[code_point(data, at)] == BLANK
+                    at += size_of(data[at])
+                if not blank:
+                    begins[count], ends[count] = begin, at
+                    count += 1
+        else:
+            while at < last:
+                if table[code_point(data, at)] & CLASS == BLANK:
+                    at += size_of(data[at])
+                    continue
+                core, core_end, stop = -1, -1, at
+                while stop < last:
+                    kind = table[code_point(data, stop)] & CLASS
+                    if kind == BLANK:
+                        break
+                    size = size_of(data[stop])
+                    if kind in (LETTER, DIGIT):
+                        core = stop if core < 0 else core
+                        core_end = stop + size
+                    stop += size
+                while at < stop:  # the marks before the core, the core, the marks behind it
+                    begins[count] = at
+                    if at == core:
+                        at = core_end
+                    else:
+                        point = code_point(data, at)
+                        at += size_of(data[at])
+                        while at < stop and at != core and code_point(data, at) == point:
+                            at += size_of(data[at])
+                    ends[count] = at
+                    count += 1
+        firsts[text + 1] = count
+    return begins[:count].copy(), ends[:count].copy(), firsts
