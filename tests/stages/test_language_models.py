@@ -107,6 +107,10 @@ def test_language_models_are_measured_beside_their_control(tmp_path: Path) -> No
         ("writer: {family: llama, mask_rate: 0.2, from: lines, tokenizer: zh}", "Nothing is masked"),
         ("writer: {family: llama, from: lines}", "needs a tokenizer"),
         ("writer: {family: llama, batch_size: 8, from: lines, tokenizer: zh}", "packs documents"),
+        (
+            "writer: {family: llama, from: lines, tokenizer: zh, train: {processes: 2}}",
+            "as many parts as processes",
+        ),
         ("writer: {init: bigram, objective: clm, hidden_size: 64, from: lines}", "has its shape"),
         ("writer: {init: bigram, family: llama, objective: clm, from: lines}", "Set either family"),
     ],
@@ -115,3 +119,13 @@ def test_what_does_not_go_together_is_refused_by_name(tmp_path: Path, line: str,
     models = CHAIN.index("  writer:")
     with pytest.raises(InvalidInput, match=told):
         load(chain(tmp_path, CHAIN[:models] + f"  {line}\n"), STAGES)
+
+
+def test_how_many_processes_is_no_part_of_the_recipe(tmp_path: Path) -> None:
+    def id_with(how: str) -> str:
+        text = CHAIN.replace("steps: 60,", f"steps: 60, accumulate: 2, {how}")
+        with Store.open(Home.of(tmp_path, {})) as store:
+            return plan(load(chain(tmp_path, text), STAGES), store)["models.writer"].id
+
+    assert id_with("") == id_with("train: {processes: 2},")
+    assert id_with("") != id_with("ema: 0.9,")

@@ -8,6 +8,7 @@ many children died. The parent imports torch once and runs no parallel code, so 
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import signal
@@ -46,6 +47,9 @@ def attempt(case: str, state: Path, delay: float | None = None) -> tuple[bytes, 
 
 
 def main(folder: Path, kills: int, seed: int, names: list[str]) -> None:
+    # A child collects what it makes itself: finalisers of the parent's objects are the parent's to run.
+    gc.collect()
+    gc.freeze()
     chance = random.Random(seed)
     for case in names:
         uninterrupted, seconds = attempt(case, folder / f"{case}-whole")[0].decode().split()

@@ -37,6 +37,11 @@ class Ref:
 
 
 @dataclass(frozen=True)
+class How:
+    """Marks a settings field that says how the work is done, not what comes of it: it is no part of the recipe."""
+
+
+@dataclass(frozen=True)
 class Estimate:
     """What a link is expected to take: seconds, peak memory and disk in bytes."""
 
@@ -84,7 +89,7 @@ class Stage(Generic[S]):
     inputs: Callable[[S], Mapping[str, str]] | None = None  # role → "section.name"; default: the Ref fields
     # role → the settings of the link it stands on: what can only be checked together; raises InvalidInput
     check: Callable[[S, Mapping[str, BaseModel]], None] | None = None
-    # canonical settings; default: all but the Ref fields
+    # canonical settings; default: all but the Ref and How fields
     recipe: Callable[[S], Mapping[str, Any]] | None = None
     content: Callable[[str, S, Path, ShaOf], Mapping[str, Any]] | None = None  # facts from outside the store
     estimate: Callable[[S, Sequence[int]], Estimate] = field(
@@ -99,7 +104,7 @@ class Stage(Generic[S]):
         """The canonical settings: what the result depends on besides its inputs; no names of links."""
         if self.recipe:
             return dict(self.recipe(settings))
-        named = {key for key, _ in _reference_fields(type(settings))}
+        named = {key for key, _ in _reference_fields(type(settings))} | _how_fields(type(settings))
         dumped = settings.model_dump(mode="json", by_alias=True)
         return {key: value for key, value in dumped.items() if key not in named}
 
@@ -111,6 +116,14 @@ def _reference_fields(settings: type[BaseModel]) -> list[tuple[str, Ref]]:
         for mark in info.metadata
         if isinstance(mark, Ref)
     ]
+
+
+def _how_fields(settings: type[BaseModel]) -> set[str]:
+    return {
+        info.alias or name
+        for name, info in settings.model_fields.items()
+        if any(isinstance(mark, How) for mark in info.metadata)
+    }
 
 
 def references(settings: BaseModel) -> dict[str, str]:

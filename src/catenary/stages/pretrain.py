@@ -19,13 +19,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
-from catenary.chain.stage import Estimate, Ref, Stage, Work
+from catenary.chain.stage import Estimate, How, Ref, Stage, Work
 from catenary.data.texts import texts_of
 from catenary.errors import InvalidInput
 from catenary.stages.pictures import draw_losses
 from catenary.stages.settings import part_of
 from catenary.stages.sizes import CAUSAL, GOING_ON, PRETRAINING, SHAPE, Size, dialled, shape
-from catenary.train.settings import MaskedLMSettings, TrainSettings
+from catenary.train.settings import LaunchSettings, MaskedLMSettings, TrainSettings
 
 BYTES_PER_TOKEN = 6  # of a dataset's Parquet files, which are compressed
 FLOPS_PER_SECOND = 120e9  # of small steps on two cores
@@ -49,6 +49,7 @@ class PretrainSettings(TrainSettings, MaskedLMSettings):
         alias="from", min_length=1
     )
     tokenizer: Annotated[str | None, Ref("tokenizers")] = None
+    train: Annotated[LaunchSettings, How()] = LaunchSettings()
     # The dial sets these where they are left out; a model that is gone on with has its own.
     hidden_size: int | None = Field(default=None, ge=8)
     num_hidden_layers: int | None = Field(default=None, ge=1)
@@ -95,6 +96,13 @@ class PretrainSettings(TrainSettings, MaskedLMSettings):
                 expected="mlm for {encoders}; clm for {decoders}",
                 encoders=", ".join(ENCODERS),
                 decoders=", ".join(DECODERS),
+            )
+        if self.train.processes > self.accumulate:
+            raise InvalidInput(
+                "Processes share the parts of a step: there must be as many parts as processes.",
+                got=f"processes: {self.train.processes}, accumulate: {self.accumulate}",
+                expected="`accumulate: {n}` or more",
+                n=self.train.processes,
             )
         masked = sorted(self.model_fields_set & MaskedLMSettings.model_fields.keys())
         if self.objective == "clm" and masked:
@@ -154,6 +162,7 @@ def run(work: Work[PretrainSettings]) -> Mapping[str, Any]:
             valid=valid,
             state=work.state,
             progress=work.progress,
+            processes=settings.train.processes,
         )
     else:
         report = pretrain(
@@ -166,6 +175,7 @@ def run(work: Work[PretrainSettings]) -> Mapping[str, Any]:
             valid=list(valid),
             state=work.state,
             progress=work.progress,
+            processes=settings.train.processes,
         )
     draw_losses(report, work.out)
     headline = {

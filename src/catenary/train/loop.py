@@ -8,6 +8,7 @@ number of threads sums in another order and gives another rounding.
 from __future__ import annotations
 
 import time
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,13 +20,14 @@ from catenary.digest import digest
 from catenary.errors import Interrupted
 from catenary.progress import SILENT, Progress
 from catenary.train.ahead import ahead
-from catenary.train.checkpoint import read_checkpoint, write_checkpoint
+from catenary.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from catenary.train.dealing import B, Dealer
 from catenary.train.interrupt import StopRequest
 from catenary.train.memory import kept_memory
 from catenary.train.objectives.objective import Objective
 from catenary.train.run import Run, Validate, Validation
 from catenary.train.settings import TrainSettings
+from catenary.train.team import Team, team_of
 from catenary.train.weights import weights_sha256
 
 CHECKPOINT_SECONDS = 15.0  # what a kill may cost
@@ -58,6 +60,7 @@ def fit(
     validate: Validate | None = None,
     what: str = "Training",
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    processes: int = 1,
 ) -> Fit:
     """Train `model` in place; it is left in eval mode, in fp32, with the weights that `settings` asks to keep.
 
@@ -65,6 +68,9 @@ def fit(
     there. Ctrl-C and SIGTERM end it after the step in hand, with a checkpoint: it raises Interrupted.
     Raises Diverged when the loss or the gradient is infinite or no number, or the loss has spiked (`watchdog`); the
     checkpoint in `state` is then from before.
+
+    With several `processes`, each takes some of the parts (`accumulate`) of every step: the losses are those of one
+    process but for rounding, and a run goes on with any number of them. Raises ProcessLost when one of them ends.
     """
     began = time.monotonic()
     steps, epoch_ends = batches.extent(settings)
@@ -84,10 +90,15 @@ def fit(
     progress.begin(what, steps, "steps")
     progress.advance(run.step)
 
+    # Other processes start from here too: from copies, for what is sent is shared.
+    begun = () if processes == 1 else (deepcopy(model), settings, deepcopy(run.checkpoint(identity)))
     with (
         torch.random.fork_rng(devices=[]),
         kept_memory(),
         run.finished_at_last(),
+        team_of(
+            processes, settings.accumulate, _follow, *begun, batches, objective, validate is not None
+        ) as run.team,
         ahead(islice(batches.from_step(run.step), steps - run.step)) as dealt,
         StopRequest() as stop,
     ):
@@ -95,6 +106,7 @@ def fit(
         for batch in dealt:
             if run.out_of_patience:
                 break
+            run.stopping = stop.asked
             learning_rate = run.rate(steps)
             run.take(batch, objective, learning_rate)
             if validate is not None and _is_due(run.step, steps, settings.eval_every, epoch_ends):
@@ -108,13 +120,15 @@ def fit(
                 lr=learning_rate,
                 tokens_per_second=(run.tokens - tokens_before) / (time.monotonic() - began),
             )
+            # Several processes stop after the step in which all were told of it.
+            stopping = stop.asked if processes == 1 else run.stopping
             due = time.monotonic() - saved > pause and run.is_calm
-            if state is not None and (stop.asked or due):
+            if state is not None and (stopping or due):
                 writing = time.monotonic()
                 write_checkpoint(state, run.checkpoint(identity))
                 saved = time.monotonic()
                 pause = max(checkpoint_seconds, (saved - writing) / WRITING_SHARE)
-            if stop.asked:
+            if stopping:
                 raise _interrupted(run.step, steps, saved=state is not None)
     return Fit(
         steps=run.step,
@@ -126,6 +140,32 @@ def fit(
         seconds=time.monotonic() - began,
         seen=run.seen,
     )
+
+
+def _follow(
+    team: Team,
+    model: nn.Module,
+    settings: TrainSettings,
+    begun: Checkpoint,
+    batches: Dealer[B],
+    objective: Objective[B],
+    validates: bool,
+) -> None:
+    """The same steps as the leader's, in another process."""
+    steps, epoch_ends = batches.extent(settings)
+    # What was sent lies in memory that all processes see: each moves copies of its own.
+    run = Run.start(deepcopy(model), settings, team)
+    run.restore(deepcopy(begun))
+    run.model.train()
+    with kept_memory(), ahead(islice(batches.from_step(run.step), steps - run.step)) as dealt:
+        for batch in dealt:
+            if run.out_of_patience:
+                return
+            run.take(batch, objective, run.rate(steps))
+            if validates and _is_due(run.step, steps, settings.eval_every, epoch_ends):
+                run.validate(None)
+            if run.stopping:
+                return
 
 
 def _is_due(step: int, steps: int, every: int | None, epoch_ends: list[int]) -> bool:

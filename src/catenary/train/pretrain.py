@@ -31,6 +31,7 @@ def pretrain(
     state: Path | None = None,
     progress: Progress = SILENT,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    processes: int = 1,
 ) -> TrainReport:
     """Train an encoder on `texts` and write it to the folder `out`, as Hugging Face lays it out.
 
@@ -67,6 +68,7 @@ def pretrain(
         progress=progress,
         validate=(lambda m: objective.measure(m, valid_batches)) if len(held_out) else None,
         checkpoint_seconds=checkpoint_seconds,
+        processes=processes,
         what="Pretraining",
     )
     save(model, out)

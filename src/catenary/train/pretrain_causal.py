@@ -32,6 +32,7 @@ def pretrain_causal(
     state: Path | None = None,
     progress: Progress = SILENT,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    processes: int = 1,
 ) -> TrainReport:
     """Train a decoder on `texts` and write it to the folder `out`, as Hugging Face lays it out.
 
@@ -70,6 +71,7 @@ def pretrain_causal(
             progress=progress,
             validate=(lambda m: objective.measure(m, valid_packed)) if len(held_out) else None,
             checkpoint_seconds=checkpoint_seconds,
+            processes=processes,
             what="Pretraining",
         )
         write_exposures(out, batches, fitted.steps, fitted.seen)

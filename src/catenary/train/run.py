@@ -24,6 +24,7 @@ from catenary.train.precision import compute_dtype
 from catenary.train.schedule import rate, reductions
 from catenary.train.seeds import DROPOUT, MASKS, seed_at
 from catenary.train.settings import TrainSettings, is_better
+from catenary.train.team import ALONE, Team
 from catenary.train.watchdog import FEW, has_spiked, is_calm
 from catenary.train.weights import Named, Weights
 
@@ -62,16 +63,18 @@ class Run:
     validations: list[Validation] = field(default_factory=list)
     best: Validation | None = None
     best_weights: Named | None = None
+    team: Team = ALONE
+    stopping: bool = False  # asked to stop: all processes know it after the same step
     seen: str = ""  # a digest over the documents of all steps, in order
     lately: deque[Ints] = field(default_factory=lambda: deque(maxlen=FEW))  # documents of the last steps
 
     @classmethod
-    def start(cls, model: nn.Module, settings: TrainSettings) -> Run:
+    def start(cls, model: nn.Module, settings: TrainSettings, team: Team = ALONE) -> Run:
         """Before the first step. Raises InvalidInput where `freeze` names no weight."""
         freeze(model, settings.freeze)
         weights = Weights(model, compute_dtype(settings.precision))
         average = [flat.master.data.clone() for flat in weights.flats] if settings.ema is not None else None
-        return cls(model, settings, weights, optimiser(weights, settings), average)
+        return cls(model, settings, weights, optimiser(weights, settings), average, team=team)
 
     def rate(self, steps: int) -> float:
         """The learning rate of the step to come, of `steps` in all."""
@@ -108,19 +111,24 @@ class Run:
     def _slopes(self, batch: B, objective: Objective[B], learning_rate: float) -> tuple[float, float | None]:
         """(the loss, the weights of all parts): the gradients are there. Without parts the second is None."""
         parts = batch.split(self.settings.accumulate)
-        if len(parts) == 1:
+        if len(parts) == 1 and self.team.size == 1:
             loss = self._loss(parts[0], 0, objective).mean
             self._watch("loss", loss.item(), learning_rate)
             loss.backward()  # type: ignore[no-untyped-call]
             return loss.item(), None
         total, collected = 0.0, 0.0
-        for number, part in enumerate(parts):
+        self.weights.begin_parts()
+        for number, part in self.team.mine(parts):
             mean, of = self._loss(part, number, objective)
-            self._watch("loss", mean.item(), learning_rate)
             (mean * of if self.weights.weighs_losses else mean).backward()  # type: ignore[no-untyped-call]
-            self.weights.collect(of, first=number == 0)
+            self.weights.collect(of)
             total += mean.item() * of
             collected += of
+        total, collected, stopping = self.team.add_up(
+            self.weights.gradients, total, collected, float(self.stopping)
+        )
+        self.stopping = stopping > 0
+        self._watch("loss", total, learning_rate)
         return total / max(1.0, collected), max(1.0, collected)
 
     def _loss(self, part: B, number: int, objective: Objective[B]) -> Loss:
@@ -130,11 +138,17 @@ class Run:
         torch.manual_seed(seed_at(self.settings.seed, DROPOUT, self.step, number))
         return objective.loss(self.model, part, masks)
 
-    def validate(self, validate: Validate) -> None:
-        """Measure the averaged weights, or the weights themselves, in fp32; remember them if they are the best."""
+    def validate(self, validate: Validate | None) -> None:
+        """Measure the averaged weights, or the weights themselves, in fp32; remember them if they are the best.
+
+        Of several processes the leader measures; the others have nothing to measure with and take its figures.
+        """
         shown = self.weights.named(self.average)
-        with self.weights.lent(shown):
-            figures = {name: float(value) for name, value in validate(self.model).items()}
+        figures: Mapping[str, float] | None = None
+        if validate is not None:
+            with self.weights.lent(shown):
+                figures = {name: float(value) for name, value in validate(self.model).items()}
+        figures = self.team.agreed(figures)
         self.model.train()
         now = Validation(self.step, figures)
         self.validations.append(now)

@@ -103,6 +103,14 @@ class TrainSettings(BaseModel):
         return self
 
 
+class LaunchSettings(BaseModel):
+    """How a run is carried out. Nothing here changes what comes of it but by rounding: no part of a recipe."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    processes: int = Field(1, ge=1, description="that share each step; `accumulate` has to be as large")
+
+
 class MaskedLMSettings(BaseModel):
     """What is hidden in masked-LM pretraining, and what the token embeddings start from."""
 

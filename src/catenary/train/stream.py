@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,10 +41,23 @@ class TokenStream:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process maps the file anew; it is not sent a copy of it."""
+        ids: Any = self.ids
+        if isinstance(ids, np.memmap):
+            ids = (str(ids.filename), ids.dtype.name)
+        return _reopened, (ids, self.starts, self.text_bytes, self.sha256)
+
     @cached_property
     def predicted(self) -> NDArray[np.int64]:
         """Tokens of each document that are predicted: all but its first."""
         return np.diff(self.starts) - 1
+
+
+def _reopened(ids: Any, starts: NDArray[np.int64], text_bytes: int, sha256: str) -> TokenStream:
+    if isinstance(ids, tuple):
+        ids = np.memmap(ids[0], np.dtype(ids[1]), mode="r")
+    return TokenStream(ids, starts, text_bytes, sha256)
 
 
 def token_stream(

@@ -89,7 +89,14 @@ class Weights:
             parts |= flat.parts(whole)
         return parts
 
-    def collect(self, weight: float, *, first: bool) -> None:
+    def begin_parts(self) -> None:
+        """Before the first part of a step that is taken in parts."""
+        for flat in self.flats:
+            if flat.master.grad is not flat.gradient:
+                assert flat.master.grad is not None
+                flat.master.grad.zero_()
+
+    def collect(self, weight: float) -> None:
         """Add `weight` times the gradient of a part of a step to the masters'; the next part starts at zero.
 
         Where the model computes with the masters themselves, its loss was weighed instead, and nothing is left to do.
@@ -97,8 +104,6 @@ class Weights:
         for flat in self.flats:
             if flat.master.grad is not flat.gradient:
                 assert flat.master.grad is not None
-                if first:
-                    flat.master.grad.zero_()
                 flat.master.grad.add_(flat.gradient, alpha=weight)
                 flat.gradient.zero_()
 
@@ -113,12 +118,17 @@ class Weights:
                 flat.master.grad.mul_(1 / collected)
             elif flat.master.grad is not flat.gradient:
                 flat.master.grad.copy_(flat.gradient)
-        gradients = [flat.master.grad for flat in self.flats if flat.master.grad is not None]
+        gradients = self.gradients
         norm = math.sqrt(sum(torch.linalg.vector_norm(gradient).item() ** 2 for gradient in gradients))
         if norm > longest:
             for gradient in gradients:
                 gradient.mul_(longest / norm)
         return norm
+
+    @property
+    def gradients(self) -> list[torch.Tensor]:
+        """The masters' gradients."""
+        return [flat.master.grad for flat in self.flats if flat.master.grad is not None]
 
     @property
     def weighs_losses(self) -> bool:
