@@ -287,7 +287,8 @@ def _validate(model: type[M], file: ChainFile, place: tuple[str, ...], raw: Any)
         where=file.where(path),
         key=".".join(map(str, path)),
         got=repr(error["input"]),
-        expected=error["msg"],
+        expected="{rule}",  # a pattern in it may hold braces
+        rule=error["msg"],
     )
 
 

@@ -143,7 +143,7 @@ class _Tracer:
                 self.up(self.store.get(id), role)
                 for role, id in sorted(artifact.manifest.inputs.items(), key=_reading_order)
             ),
-            *(_files(artifact) if artifact.kind == "collection" else ()),
+            *(_files(artifact) if "files" in artifact.manifest.report else ()),  # it came from outside
         ]
         return Node(artifact.kind, title, artifact.id, self._facts(artifact), children)
 
@@ -263,8 +263,8 @@ class _Tracer:
         return nodes
 
 
-def _files(collection: Artifact) -> list[Node]:
-    report = collection.manifest.report
+def _files(outside: Artifact) -> list[Node]:
+    report = outside.manifest.report
     package = f"{report['package']} {report['version']}: " if report.get("package") else ""
     return [
         Node(
@@ -272,7 +272,7 @@ def _files(collection: Artifact) -> list[Node]:
             f"{package}{file['name']}",
             file["sha256"] or "",
             [
-                say("records 1–{n}", n=f"{file['records']:,}"),
+                *([say("records 1–{n}", n=f"{file['records']:,}")] if "records" in file else []),
                 say("licence {licence}", licence=report.get("licence") or say("unknown")),
                 f"sha256 {(file['sha256'] or '')[:12]}",
             ],

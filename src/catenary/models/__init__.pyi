@@ -1,4 +1,5 @@
 from .adapters import AdaptedLinear, LoraSettings, adapted_layers, attach_adapter, merge_adapter
+from .adopt import Adopted, adopt, model_files
 from .cache import Cache, Memory
 from .config import HeadName, TransformerConfig
 from .download import download
@@ -15,6 +16,7 @@ __all__ = [
     "FAMILIES",
     "SIZES",
     "AdaptedLinear",
+    "Adopted",
     "Cache",
     "HeadName",
     "Likelihood",
@@ -26,6 +28,7 @@ __all__ = [
     "Seen",
     "TransformerConfig",
     "adapted_layers",
+    "adopt",
     "attach_adapter",
     "build",
     "configure",
@@ -35,6 +38,7 @@ __all__ = [
     "load",
     "load_adapter",
     "merge_adapter",
+    "model_files",
     "observe",
     "save",
     "save_adapter",

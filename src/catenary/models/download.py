@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def download(model: str, folder: Path, *, revision: str = "main", endpoint: str 
     )
 
     name = model.removeprefix("hub:")
-    api = HfApi(endpoint=endpoint)
+    api = HfApi(endpoint=endpoint or os.environ.get("HF_ENDPOINT") or None)
     try:
         commit = api.model_info(name, revision=revision).sha
         assert commit is not None

@@ -3,6 +3,7 @@
     collect   sources      files → documents with their licence, file and line
     curate    datasets     steps over documents: kept, or dropped for a reason; then split
     tokenize  tokenizers   text → a vocabulary
+    adopt     models       a model that others made, with its licence and digests
     count     models       the n-gram control of a language model
     count_tags  models     the hidden Markov control of a tagger
     fit       models       the linear control of a classifier
@@ -26,6 +27,7 @@ are imported when a stage runs, so that planning stays quick.
 from typing import Any
 
 from catenary.chain.stage import Stage
+from catenary.stages.adopt import ADOPT
 from catenary.stages.collect import COLLECT
 from catenary.stages.count import COUNT
 from catenary.stages.count_tags import COUNT_TAGS
@@ -44,6 +46,7 @@ STAGES: tuple[Stage[Any], ...] = (
     COLLECT,
     CURATE,
     TOKENIZE,
+    ADOPT,
     COUNT,
     COUNT_TAGS,
     FIT,

@@ -185,7 +185,7 @@ def _parity(work: Work[ReleaseSettings], lineage: Sequence[Artifact]) -> Mapping
 def _licences(lineage: Sequence[Artifact]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for artifact in lineage:
-        if artifact.kind == "collection":
+        if artifact.kind == "collection" or artifact.stage == "adopt":
             report = artifact.manifest.report
             found.setdefault(report["licence"], []).append(report["source"])
     return found
