@@ -19,7 +19,7 @@ from catenary.models.cache import LayerCache
 from catenary.models.config import TransformerConfig
 from catenary.models.documents import Documents
 from catenary.models.kernels import packed_attention, suits
-from catenary.models.layers import Linear
+from catenary.models.layers import Linear, RMSNorm
 from catenary.models.positions import rotate
 
 Watcher = Callable[[Tensor], None]  # is given attention weights, (B, H, T, S)
@@ -140,8 +140,8 @@ class Attention(nn.Module):
             self.heads * self.head_dim, config.hidden_size, bias=config.attention_output_bias
         )
         # Norms on queries and keys keep the scores from growing (Henry et al. 2020; Qwen3).
-        self.q_norm = nn.RMSNorm(self.head_dim, eps=config.norm_eps) if config.qk_norm else None
-        self.k_norm = nn.RMSNorm(self.head_dim, eps=config.norm_eps) if config.qk_norm else None
+        self.q_norm = RMSNorm(self.head_dim, eps=config.norm_eps) if config.qk_norm else None
+        self.k_norm = RMSNorm(self.head_dim, eps=config.norm_eps) if config.qk_norm else None
         self.watcher: Watcher | None = None
 
     def forward(

@@ -5,9 +5,10 @@ They are `nn.Linear` and `nn.Embedding` to whoever quantises or adapts them.
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from catenary.models.config import TransformerConfig
+from catenary.models.kernels import rms_norm, suits_rows
 
 
 class Linear(nn.Linear):
@@ -24,9 +25,17 @@ class Embedding(nn.Embedding):
         """Nothing, as above."""
 
 
+class RMSNorm(nn.RMSNorm):
+    """x / √(mean(x²) + ε) · w   (Zhang and Sennrich 2019)"""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.eps is not None and suits_rows(x, self.weight, width=x.shape[-1]):
+            return rms_norm(x, self.weight, self.eps)
+        return super().forward(x)
+
+
 def norm(config: TransformerConfig) -> nn.LayerNorm | nn.RMSNorm:
-    """LayerNorm: (x − mean) / √(var + ε) · w + b   (Ba et al. 2016);  RMSNorm: x / √(mean(x²) + ε) · w   (Zhang and
-    Sennrich 2019)"""
+    """LayerNorm, (x − mean) / √(var + ε) · w + b   (Ba et al. 2016), or RMSNorm"""
     if config.norm == "rms":
-        return nn.RMSNorm(config.hidden_size, eps=config.norm_eps)
+        return RMSNorm(config.hidden_size, eps=config.norm_eps)
     return nn.LayerNorm(config.hidden_size, eps=config.norm_eps)

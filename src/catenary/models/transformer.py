@@ -22,6 +22,7 @@ from catenary.models.attention import Attention, View, causal_mask
 from catenary.models.cache import Cache, LayerCache, Memory
 from catenary.models.config import TransformerConfig
 from catenary.models.documents import Documents
+from catenary.models.kernels import gated_silu, suits_rows
 from catenary.models.layers import Embedding, Linear, norm
 from catenary.models.positions import RelativeBias, Rotary, Sinusoidal
 
@@ -50,8 +51,13 @@ class FeedForward(nn.Module):
         if self.gate_proj is None:
             h_BTF = self.activation(self.up_proj(x_BTD))
         else:
-            h_BTF = self.activation(self.gate_proj(x_BTD)) * self.up_proj(x_BTD)
+            h_BTF = self._gated(self.gate_proj(x_BTD), self.up_proj(x_BTD))
         return self.down_proj(self.dropout(h_BTF))  # type: ignore[no-any-return]
+
+    def _gated(self, gate_BTF: Tensor, up_BTF: Tensor) -> Tensor:
+        if self.activation is F.silu and suits_rows(gate_BTF, up_BTF, width=gate_BTF.shape[-1]):
+            return gated_silu(gate_BTF, up_BTF)
+        return self.activation(gate_BTF) * up_BTF
 
 
 class Block(nn.Module):

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-from catenary.train.objectives.targets import IGNORED
+from catenary.models.kernels import fits, surprise_
+from catenary.train.batches import IGNORED
 
 CHUNK_LOGITS = 1 << 22  # 16 MiB in fp32: half of a core's share of cache, and products are still large
 LEAST_CHUNK = 128  # tokens
@@ -33,17 +34,31 @@ def token_losses(hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor) -> Ten
     """−log softmax(h Wᵀ)[target] of each token, (N,), fp32; no target may be IGNORED."""
     losses = [
         logits_CV.logsumexp(-1) - logits_CV.gather(-1, targets_N[part, None])[:, 0]
-        for part, logits_CV in _chunks(hidden_ND, weight_VD)
+        for part, logits_CV in ((part, chunk.float()) for part, chunk in _chunks(hidden_ND, weight_VD))
     ]
     return torch.cat(losses) if losses else hidden_ND.new_zeros(0, dtype=torch.float32)
 
 
 def _chunks(hidden_ND: Tensor, weight_VD: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Some tokens and their logits in fp32, then the next."""
+    """Some tokens and their logits, then the next."""
     size = max(LEAST_CHUNK, CHUNK_LOGITS // len(weight_VD))
     for start in range(0, len(hidden_ND), size):
         part = slice(start, start + size)
-        yield part, (hidden_ND[part] @ weight_VD.T).float()
+        yield part, hidden_ND[part] @ weight_VD.T
+
+
+def _losses_and_slopes(logits_CV: Tensor, targets_C: Tensor) -> tuple[Tensor, Tensor]:
+    """Each token's loss, (C,) fp32, and softmax − onehot, (C, V) in the logits' type and, where it can, place."""
+    if fits(logits_CV):
+        return surprise_(logits_CV, targets_C), logits_CV
+    dtype, logits_CV = logits_CV.dtype, logits_CV.float()
+    ignored_C = targets_C == IGNORED
+    target_C1 = targets_C.masked_fill(ignored_C, 0)[:, None]
+    sums_C1 = logits_CV.logsumexp(-1, keepdim=True)
+    losses_C = (sums_C1 - logits_CV.gather(-1, target_C1))[:, 0].masked_fill(ignored_C, 0.0)
+    slope_CV = logits_CV.sub_(sums_C1).exp_()
+    slope_CV.scatter_add_(-1, target_C1, slope_CV.new_full(target_C1.shape, -1.0))
+    return losses_C, slope_CV.masked_fill_(ignored_C[:, None], 0.0).to(dtype)
 
 
 class _Chunked(torch.autograd.Function):
@@ -54,17 +69,8 @@ class _Chunked(torch.autograd.Function):
         slopes_VD = torch.zeros_like(weight_VD, dtype=torch.float32) if ctx.needs_input_grad[1] else None
         total = hidden_ND.new_zeros((), dtype=torch.float32)
         for part, logits_CV in _chunks(hidden_ND, weight_VD):
-            ignored_C = targets_N[part] == IGNORED
-            target_C1 = targets_N[part].masked_fill(ignored_C, 0)[:, None]
-            sums_C1 = logits_CV.logsumexp(-1, keepdim=True)
-            losses_C = (sums_C1 - logits_CV.gather(-1, target_C1))[:, 0]
-            total += losses_C.masked_fill(ignored_C, 0.0).sum()
-            if slopes_ND is None and slopes_VD is None:
-                continue
-            slope_CV = logits_CV.sub_(sums_C1).exp_()  # softmax − 1 at the target: in place of the logits
-            slope_CV.scatter_add_(-1, target_C1, slope_CV.new_full(target_C1.shape, -1.0))
-            slope_CV.masked_fill_(ignored_C[:, None], 0.0)
-            slope_CV = slope_CV.to(weight_VD.dtype)
+            losses_C, slope_CV = _losses_and_slopes(logits_CV, targets_N[part])
+            total += losses_C.sum()
             if slopes_ND is not None:
                 torch.mm(slope_CV, weight_VD, out=slopes_ND[part])
             if slopes_VD is not None:
