@@ -15,16 +15,18 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from catenary.chain.lock import write_lock
 from catenary.chain.plan import Plan, Planned
+from catenary.chain.report_to import Reported, Sink, sinks
 from catenary.chain.spec import Chain
 from catenary.chain.stage import Work
 from catenary.errors import CatenaryError, Interrupted
 from catenary.progress import Progress
 from catenary.store import Artifact, GateResult, Metric, Store
 
+Ended = Literal["failed", "interrupted"]
 METRIC_SECONDS = 5.0  # a killed run loses at most this much of its curves
 
 
@@ -110,7 +112,10 @@ def _make(step: Planned, plan: Plan, store: Store, watcher: Watcher) -> Outcome:
         run_id = store.start_run(
             chain=plan.chain.project.name, link=link.full_name, stage=link.stage.name, artifact_id=step.id
         )
-        progress = _Recorded(watcher.started(step), store, run_id)
+        reported = Reported(
+            plan.chain.project.name, link.full_name, run_id, step.id, step.settings, store.home.path
+        )
+        progress = _Recorded(watcher.started(step), store, run_id, reported)
         try:
             report = link.stage.run(
                 Work(
@@ -139,16 +144,15 @@ def _make(step: Planned, plan: Plan, store: Store, watcher: Watcher) -> Outcome:
         except BaseException as error:
             stopped = isinstance(error, KeyboardInterrupt | Interrupted)
             seconds = time.monotonic() - started
-            progress.write()
-            store.end_run(
-                run_id, "interrupted" if stopped else "failed", seconds=seconds, error=str(error) or None
-            )
+            outcome: Ended = "interrupted" if stopped else "failed"
+            progress.end(outcome)
+            store.end_run(run_id, outcome, seconds=seconds, error=str(error) or None)
             watcher.failed(step, error)
             if isinstance(error, KeyboardInterrupt):
                 raise _interrupted(link.full_name) from error
             raise
         seconds = time.monotonic() - started
-        progress.write()
+        progress.end("done")
         store.end_run(run_id, "done", seconds=seconds, peak_memory_bytes=peak_memory_bytes())
     _finish(step, plan, store, artifact)
     watcher.ended(step, artifact, seconds)
@@ -189,10 +193,12 @@ def peak_memory_bytes() -> int:
 class _Recorded:
     """Passes progress on and keeps its metrics with the run, many at a time: each transaction waits for the disk."""
 
-    def __init__(self, shown: Progress, store: Store, run_id: int) -> None:
+    def __init__(self, shown: Progress, store: Store, run_id: int, reported: Reported) -> None:
         self.shown = shown
         self.store = store
         self.run_id = run_id
+        self.reported = reported
+        self.sinks: list[Sink] | None = None  # made for the first figure: most stages have none
         self.pending: list[Metric] = []
         self.written = time.monotonic()
 
@@ -206,7 +212,17 @@ class _Recorded:
         self.pending.append(Metric(name, value, step, datetime.now(UTC)))
         if time.monotonic() - self.written > METRIC_SECONDS:
             self.write()
+        if self.sinks is None:
+            self.sinks = sinks(self.reported)
+        for sink in self.sinks:
+            sink.metric(name, value, step)
         self.shown.metric(name, value, step)
+
+    def end(self, outcome: str) -> None:
+        """The run has ended: done, failed or interrupted."""
+        self.write()
+        for sink in self.sinks or ():
+            sink.close(outcome)
 
     def write(self) -> None:
         """Bring what is pending into the catalog."""
