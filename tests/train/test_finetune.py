@@ -35,7 +35,14 @@ def test_pretraining_learns_and_tells_what_it_did(made):
     )
     assert report["documents"] == 300
     told = json.loads((folder / "base/training.json").read_text())
-    assert told["objective"] == {"name": "MaskedLMSettings", "mask_rate": 0.2, "embeddings": "cooccurrence"}
+    assert told["objective"] == {
+        "name": "MaskedLMSettings",
+        "mask_rate": 0.2,
+        "masking": "dynamic",
+        "whole_words": False,
+        "pairs": "none",
+        "embeddings": "cooccurrence",
+    }
     assert json.loads(json.dumps(report)) == report
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from catenary.errors import InvalidInput
-from catenary.models import TransformerConfig, build, load, save
+from catenary.inference.windows import frame as frame_of
+from catenary.models import HeadName, TransformerConfig, build, load, save
 from catenary.progress import SILENT, Progress
 from catenary.train.batches import Batches
 from catenary.train.dropout import set_dropout
@@ -14,7 +15,10 @@ from catenary.train.embeddings import start_embeddings
 from catenary.train.exposures import write_exposures
 from catenary.train.loop import CHECKPOINT_SECONDS, fit
 from catenary.train.objectives import MaskedLM
+from catenary.train.objectives.measured import Measured
+from catenary.train.objectives.next_sentence import MaskedAndNext
 from catenary.train.report import TrainReport, train_report, write_settings
+from catenary.train.sentence_pairs import marked_rows
 from catenary.train.settings import MaskedLMSettings, TrainSettings
 from catenary.train.vocabulary import all_tokens, carried, mask_id, ordinary_ids
 
@@ -42,23 +46,40 @@ def pretrain(
     """
     framed = carried(tokenizer, start, out, frame="encoder")
     ordinary = ordinary_ids(framed)
-    if isinstance(start, Path):
-        model = load(start, "mlm", seed=settings.seed)
-    else:
-        model = build(start, "mlm", seed=settings.seed)
+    head: HeadName = "mlm" if masking.pairs == "none" else "mlm+nsp"
+    seed = settings.seed
+    model = load(start, head, seed=seed) if isinstance(start, Path) else build(start, head, seed=seed)
     config = model.config
-    rows = all_tokens(framed, texts, config.max_position_embeddings)
-    held_out = all_tokens(framed, valid, config.max_position_embeddings)
-    if not len(rows):
+
+    def dealt(texts: Sequence[str]) -> Batches:
+        pad_id = config.pad_token_id or 0
+        if not masking.whole_words and masking.pairs == "none":
+            rows = all_tokens(framed, texts, config.max_position_embeddings)
+            return Batches.of(rows, settings, pad_id=pad_id)
+        found = marked_rows(
+            framed,
+            frame_of(framed.backend),
+            texts,
+            config.max_position_embeddings,
+            whole_words=masking.whole_words,
+            question=masking.pairs,
+            seed=settings.seed,
+        )
+        marks = found.marks if masking.whole_words else None
+        return Batches.of(
+            found.rows, settings, pad_id=pad_id, labels=found.labels, marks=marks, seconds=found.seconds
+        )
+
+    batches, valid_batches = dealt(texts), dealt(valid)
+    if not len(batches.rows):
         raise InvalidInput("There is no text to train on.", got=f"{len(texts)} texts without a token")
-    pad_id = config.pad_token_id or 0
-    objective = MaskedLM(masking.mask_rate, mask_id(framed, tokenizer), ordinary)
-    valid_batches = Batches.of(held_out, settings, pad_id=pad_id)
+    static = settings.seed if masking.masking == "static" else None
+    masked = MaskedLM(masking.mask_rate, mask_id(framed, tokenizer), ordinary, static)
+    objective: Measured = masked if masking.pairs == "none" else MaskedAndNext(masked)
 
     set_dropout(model, settings.dropout)
     table, deviation = model.embedding.weight.data, config.initializer_range
-    start_embeddings(masking.embeddings, rows, ordinary, table, deviation, settings.seed)
-    batches = Batches.of(rows, settings, pad_id=pad_id)
+    start_embeddings(masking.embeddings, batches.rows, ordinary, table, deviation, settings.seed)
     fitted = fit(
         model,
         batches,
@@ -66,7 +87,7 @@ def pretrain(
         settings,
         state=state,
         progress=progress,
-        validate=(lambda m: objective.measure(m, valid_batches)) if len(held_out) else None,
+        validate=(lambda m: objective.measure(m, valid_batches)) if len(valid_batches.rows) else None,
         checkpoint_seconds=checkpoint_seconds,
         processes=processes,
         what="Pretraining",

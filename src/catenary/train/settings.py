@@ -117,6 +117,16 @@ class MaskedLMSettings(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     mask_rate: float = Field(0.15, gt=0, lt=1, description="share of the ordinary tokens that are hidden")
+    masking: Literal["dynamic", "static"] = Field(
+        "dynamic", description="hidden anew each time a text comes up, or the same each time"
+    )
+    whole_words: bool = Field(
+        False, description="hide all tokens of a word together; Chinese words are jieba's"
+    )
+    pairs: Literal["none", "next", "order"] = Field(
+        "none",
+        description="beside it: does the second stretch follow (NSP, BERT), or come first (SOP, ALBERT)?",
+    )
     embeddings: Literal["random", "cooccurrence", "word2vec"] = Field(
         "random", description="where token embeddings start; see embeddings.py and word2vec.py"
     )
