@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catenary.data import Source, read, resolve
-from catenary.data.read import _blocks_of_lines
+from catenary.data.formats.lines import blocks_of_lines
 from catenary.data.settings import parse
 from catenary.digest import text_sha256
 from catenary.records import document_id, document_schema
@@ -103,7 +103,7 @@ def test_a_line_over_the_limit_is_told_of_but_not_held(tmp_path: Path, format: s
 )
 def test_lines_do_not_hang_on_where_blocks_end(lines: list[bytes], block_bytes: int, limit: int) -> None:
     def all_lines(size: int) -> list[tuple[bytes, str]]:
-        blocks = _blocks_of_lines(io.BytesIO(data), limit, size)
+        blocks = blocks_of_lines(io.BytesIO(data), limit, size)
         return [
             (line, block.too_large.get(at, "")) for block in blocks for at, line in enumerate(block.lines)
         ]

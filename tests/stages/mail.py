@@ -1,7 +1,7 @@
 """A chain small enough to make in seconds, on every real stage: is a text documentation, or an offer?
 
 The documents come from two sources under two licences, as mail does: folders of files and a table. Among them are exact
-and near copies, e-mail addresses and phone numbers, a file in Latin-1, an empty one and a text in another language.
+and near copies, e-mail addresses and phone numbers, one that is no text, an empty one and a text in another language.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def write_chain(folder: Path, text: str = CHAIN) -> Path:
     files += [
         ("docs/copy.txt", docs[0].encode()),
         ("offer/empty.txt", b""),
-        ("offer/latin.txt", "Le café de la gare vend des gâteaux à emporter.".encode("latin-1")),
+        ("offer/noise.txt", b"Buy \x81\x8d\x8f\x90 now, \x9d\x81!"),
     ]
     for name, data in files:
         (folder / "mail" / name).parent.mkdir(parents=True, exist_ok=True)

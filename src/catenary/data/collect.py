@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from catenary.data.formats.reading import QUARANTINED, Reading
 from catenary.data.merge import bucket_count, merged, write_buckets
+from catenary.data.processes import Ended, Told, is_harmless, read_in_processes
 from catenary.data.read import read_file
 from catenary.data.shards import (
     INDEX_FILE,
@@ -37,6 +39,8 @@ from catenary.records import document_schema
 VERSION = 1
 SHARD_ROWS = 65_536
 SHARD_BYTES = 16 << 20  # of text
+QUARANTINE_FILE = "quarantine.jsonl"
+FIRST_QUARANTINED = 20  # that the report shows; the file has them all
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,13 @@ class CollectReport:
     dropped: dict[str, int]
     labels: dict[str, int]
     licence: str
+    formats: dict[str, int]  # files and parts of files by format
+    encodings: dict[str, int]
+    encoding_errors: int  # characters or lines that could not be told
+    licences_in_files: dict[str, int]  # stated in the heads of source code
+    quarantined: dict[
+        str, Any
+    ]  # files and parts that were not read: how many, bytes, by reason, the first few
 
 
 def collect(
@@ -60,10 +71,14 @@ def collect(
     state: Path,
     progress: Progress = SILENT,
     shard_bytes: int = SHARD_BYTES,
+    workers: int | None = None,
 ) -> CollectReport:
-    """Read `files` (from `resolve`) of the source called `name` into `out`: `raw-00000.parquet` …, `documents.parquet`.
+    """Read `files` (from `resolve`) of the source called `name` into `out`: `raw-00000.parquet` …, `documents.parquet`,
+    and `quarantine.jsonl` with every file, and part of a file, that was not read.
 
-    `state` is a folder of its own: calling again with the same arguments goes on from there, to the same bytes.
+    Reading takes place in `workers` processes of their own (one a processor), or here where the files are few and
+    plain and no number is given; the bytes in `out` are the same. `state` is a folder of its own: calling again with
+    the same arguments goes on from there, to the same bytes.
     Raises InvalidInput when not one document could be read.
     """
     plan = digest(
@@ -87,15 +102,23 @@ def collect(
     progress.begin("Collecting", sum(file.bytes for file in files), "bytes")
     progress.advance(sum(file.bytes for file in files[: done["file"]]))
 
-    for shard in _shards(source, files, name, done["file"], done["rows"], shard_bytes, progress):
+    notes = _Notes()
+    for shard in _shards(
+        source, files, name, done["file"], done["rows"], shard_bytes, progress, workers, notes
+    ):
         number = done["shards"]
         with ParquetSink(shard_path(out, "raw", number), document_schema()) as sink:
             sink.write(shard.table)
         index = shard.table.append_column("split", pa.nulls(shard.table.num_rows, pa.string()))
         write_buckets(index.select(index_schema().names), _index_part(state, number), buckets)
-        done = _counted(done, shard)
+        done = {**_counted(done, shard), "notes": dict(Counter(done["notes"]) + notes.before(shard.file))}
+        _write_quarantined(shard.table, _quarantine_part(state, number))
         _save(state, plan, done)
+    done = {**done, "notes": dict(Counter(done["notes"]) + notes.rest())}
 
+    quarantined = _merge_quarantined(
+        [_quarantine_part(state, number) for number in range(done["shards"])], out / QUARANTINE_FILE
+    )
     parts = [_index_part(state, number) for number in range(done["shards"])]
     with ParquetSink(out / INDEX_FILE, index_schema()) as sink:
         for table in merged(parts, buckets):
@@ -123,7 +146,44 @@ def collect(
         dropped=dropped,
         labels=dict(sorted(done["labels"].items())),
         licence=licence_of(source),
+        formats=_noted(done, "format."),
+        encodings=_noted(done, "encoding."),
+        encoding_errors=done["notes"].get("encoding_errors", 0),
+        licences_in_files=_noted(done, "licence_in_file."),
+        quarantined=quarantined,
     )
+
+
+def _noted(done: dict[str, Any], prefix: str) -> dict[str, int]:
+    return {
+        name.removeprefix(prefix): count
+        for name, count in sorted(done["notes"].items())
+        if name.startswith(prefix)
+    }
+
+
+class _Notes:
+    """What was noted of each file that has ended, until a shard takes it up."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[int, Mapping[str, int]]] = []
+
+    def add(self, file: int, notes: Mapping[str, int]) -> None:
+        self._held.append((file, notes))
+
+    def before(self, file: int) -> Counter[str]:
+        """Those of the files before this one: it will be read again, should the next shard not be written."""
+        return self._take([one for one in self._held if one[0] < file])
+
+    def rest(self) -> Counter[str]:
+        return self._take(self._held)
+
+    def _take(self, taken: list[tuple[int, Mapping[str, int]]]) -> Counter[str]:
+        self._held = [one for one in self._held if one not in taken]
+        found: Counter[str] = Counter()
+        for _, notes in taken:
+            found.update(notes)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,33 +201,75 @@ def _shards(
     skip: int,
     shard_bytes: int,
     progress: Progress,
+    workers: int | None,
+    notes: _Notes,
 ) -> Iterator[_Shard]:
     held: list[pa.RecordBatch] = []
-    held_rows = held_bytes = 0
-    for at in range(first, len(files)):
-        rows = 0
-        for batch in read_file(source, files[at], name):
-            start = min(max(skip - rows, 0), batch.num_rows)
-            rows += start
-            while start < batch.num_rows:
-                rest = batch.slice(start)
-                sizes = pc.cumulative_sum(pc.binary_length(rest.column("text")))
-                room = (
-                    pc.sum(pc.less(sizes, shard_bytes - held_bytes)).as_py() + 1
-                )  # the one that fills it too
-                taken = min(room, SHARD_ROWS - held_rows, rest.num_rows)
-                held.append(rest.slice(0, taken))
-                held_rows += taken
-                held_bytes += sizes[taken - 1].as_py()
-                start += taken
-                rows += taken
-                if held_bytes >= shard_bytes or held_rows >= SHARD_ROWS:
-                    yield _Shard(pa.Table.from_batches(held), at, rows)
-                    held, held_rows, held_bytes = [], 0, 0
-        skip = 0
-        progress.advance(files[at].bytes)
+    held_rows = held_bytes = rows = 0
+    for at, told in _read(source, files, name, first, workers):
+        if isinstance(told, Ended):
+            notes.add(at, told.notes)
+            skip = rows = 0
+            progress.advance(files[at].bytes)
+            continue
+        start = min(max(skip - rows, 0), told.num_rows)
+        rows += start
+        while start < told.num_rows:
+            rest = told.slice(start)
+            sizes = pc.cumulative_sum(pc.binary_length(rest.column("text")))
+            room = pc.sum(pc.less(sizes, shard_bytes - held_bytes)).as_py() + 1  # the one that fills it too
+            taken = min(room, SHARD_ROWS - held_rows, rest.num_rows)
+            held.append(rest.slice(0, taken))
+            held_rows += taken
+            held_bytes += sizes[taken - 1].as_py()
+            start += taken
+            rows += taken
+            if held_bytes >= shard_bytes or held_rows >= SHARD_ROWS:
+                yield _Shard(pa.Table.from_batches(held), at, rows)
+                held, held_rows, held_bytes = [], 0, 0
     if held:
         yield _Shard(pa.Table.from_batches(held), len(files), 0)
+
+
+def _read(
+    source: Source, files: Sequence[SourceFile], name: str, first: int, workers: int | None
+) -> Iterator[Told]:
+    if workers is not None or not is_harmless(source, files):
+        yield from read_in_processes(source, files, name, first, workers)
+        return
+    for at in range(first, len(files)):
+        reading = Reading(source)
+        for batch in read_file(source, files[at], name, reading):
+            yield at, batch
+        yield at, Ended(reading.notes)
+
+
+def _write_quarantined(table: pa.Table, path: Path) -> None:
+    """The files and parts in a shard that stand for something that was not read, a line each."""
+    lost = table.select(["file", "dropped", "meta"]).filter(table.column("dropped").is_valid())
+    lines = []
+    for row in lost.to_pylist():
+        meta = dict(row["meta"])
+        if QUARANTINED in meta:
+            lines.append({"path": row["file"], "reason": row["dropped"], "bytes": int(meta[QUARANTINED])})
+    write_atomically(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
+
+
+def _merge_quarantined(parts: Sequence[Path], out: Path) -> dict[str, Any]:
+    """All parts as one file, and its sums."""
+    reasons: Counter[str] = Counter()
+    first: list[dict[str, Any]] = []
+    size = 0
+    with out.open("wb") as file:
+        for part in parts:
+            for line in part.read_bytes().splitlines(keepends=True):
+                told = json.loads(line)
+                reasons[told["reason"]] += 1
+                size += told["bytes"]
+                if len(first) < FIRST_QUARANTINED:
+                    first.append(told)
+                file.write(line)
+    return {"count": reasons.total(), "bytes": size, "reasons": dict(sorted(reasons.items())), "first": first}
 
 
 def _counted(done: dict[str, Any], shard: _Shard) -> dict[str, Any]:
@@ -179,6 +281,7 @@ def _counted(done: dict[str, Any], shard: _Shard) -> dict[str, Any]:
         return dict(counts)
 
     return {
+        **done,
         "shards": done["shards"] + 1,
         "file": shard.file,
         "rows": shard.rows,
@@ -198,11 +301,15 @@ def _open_state(state: Path, plan: str) -> dict[str, Any]:
     shutil.rmtree(state, ignore_errors=True)
     with committed(state):
         pass
-    return {"shards": 0, "file": 0, "rows": 0, "documents": 0, "dropped": {}, "labels": {}}
+    return {"shards": 0, "file": 0, "rows": 0, "documents": 0, "dropped": {}, "labels": {}, "notes": {}}
 
 
 def _save(state: Path, plan: str, done: dict[str, Any]) -> None:
     write_atomically(state / "done.json", json.dumps({**done, "plan": plan}).encode())
+
+
+def _quarantine_part(state: Path, number: int) -> Path:
+    return state / f"quarantine-{number:05d}.jsonl"
 
 
 def _index_part(state: Path, number: int) -> Path:

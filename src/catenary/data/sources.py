@@ -22,31 +22,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from catenary.data.formats import find, formats
+from catenary.data.formats.rows import has_documents
 from catenary.data.licences import distribution, package_licence, spdx
 from catenary.data.settings import Settings, unknown
 from catenary.errors import InvalidInput, NotFound, Refused
 
-Format = Literal["lines", "text", "jsonl", "csv", "tsv", "parquet"]
-FORMATS: tuple[Format, ...] = get_args(Format)
-TABLES: tuple[Format, ...] = ("jsonl", "csv", "tsv", "parquet")
-FORMAT_OF_EXTENSION: Mapping[str, Format] = {
-    ".lines": "lines",
-    ".txt": "text",
-    ".text": "text",
-    ".md": "text",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
 MAX_DOCUMENT_BYTES = 10_000_000
+DATASET_NOTES = (
+    "dataset_info.json",
+    "state.json",
+    "dataset_dict.json",
+)  # of `datasets` on disk: no documents
 
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 
@@ -59,36 +50,62 @@ class Source(Settings):
     files: dict[str, str | Names] | Names | None = (
         None  # label → files, or files; all are globs below the root
     )
-    format: Format | None = None  # by the extension when not given
+    format: str | None = None  # one of `formats.FORMATS` or a plugin's; by content and name when not given
     text: str = "text"  # the column of a table that holds the text
     label: str | None = None  # the column of a table that holds the label
     columns: Names | None = None  # the columns of a csv or tsv whose first line is no header
-    encoding: str = "utf-8"
+    fields: dict[str, str] = Field(
+        default={}
+    )  # our name of a column (docs/data-columns.md) → the table's own
+    languages: Names | None = None  # which two of a translation memory are `source` and `target`
+    query: str | None = None  # of an SQLite file: the rows to read
+    extract: Literal["main", "precise", "all", "raw"] = "main"  # what of an HTML page
+    attachments: Literal["list", "read"] = "list"  # of mail
+    encoding: str | None = None  # detected when not given
     licence: str | None = None
     consent: str = ""
     max_document_bytes: int = Field(default=MAX_DOCUMENT_BYTES, gt=0)
 
-    @field_validator("path", "files", "columns", mode="before")
+    @field_validator("path", "files", "columns", "languages", mode="before")
     @classmethod
     def _lists_are_tuples(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
 
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, value: str | None) -> str | None:
+        if value is not None and find(value) is None:
+            raise unknown("There is no such format.", value, formats(), "format")
+        return value
+
     @field_validator("encoding")
     @classmethod
-    def _ascii_compatible(cls, value: str) -> str:
+    def _encoding_of_text(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         try:
             name = codecs.lookup(value).name
-            fits = '\n,"\t'.encode(name) == b'\n,"\t'
+            "x".encode(name)
         except (LookupError, TypeError):
-            fits = False
-        if not fits:
             raise InvalidInput(
-                "Files in this encoding cannot be read line by line.",
+                "There is no such encoding of text.",
                 got=value,
-                expected="an encoding that holds ASCII as it is: utf-8, gb18030, gbk, big5, latin-1 …",
+                expected="utf-8, gb18030, big5, latin-1, utf-16 …, or none: it is detected",
                 where="encoding",
-            )
+            ) from None
         return name
+
+    @field_validator("languages")
+    @classmethod
+    def _two_languages(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and len(value) != 2:
+            raise InvalidInput(
+                "Parallel text is in two languages.",
+                got=", ".join(value) or "none",
+                expected="`languages: [en, zh]`: those of `source` and of `target`",
+                where="languages",
+            )
+        return value
 
     @model_validator(mode="after")
     def _one_place(self) -> Source:
@@ -108,7 +125,7 @@ class Source(Settings):
                 "A source read from a path needs its licence stated: every answer is traced back to it.",
                 expected="`licence:` with an SPDX identifier (https://spdx.org/licenses) or the terms in words",
             )
-        if self.columns is not None and self.text not in self.columns:
+        if self.columns is not None and not has_documents(set(self.columns), self):
             raise unknown("The columns of the source do not hold its text.", self.text, self.columns, "text")
         for pattern in self.patterns():
             if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
@@ -133,8 +150,9 @@ class SourceFile:
     name: str
     label: str | None
     bytes: int
-    format: Format
+    format: str | None  # as the source declares it; None: found in its content and name when it is read
     refused: str | None = None  # why it must not be read
+    other: Path | None = None  # the file whose lines stand beside its own (`format: moses`)
 
 
 def licence_of(source: Source) -> str:
@@ -174,7 +192,7 @@ def resolve(source: Source, base: Path) -> list[SourceFile]:
     """The files of a source, in the order of its `files:` and by name within each; nothing is read.
 
     `base` is the folder that a relative `path:` starts from. Raises NotFound when a name matches nothing, and
-    InvalidInput when a format cannot be guessed or two files would have one name.
+    InvalidInput when two files would have one name.
     """
     found: dict[str, SourceFile] = {}
     for label, pattern, files in _groups(source, base):
@@ -189,7 +207,26 @@ def resolve(source: Source, base: Path) -> list[SourceFile]:
                     got=f"{other.path}, {file.path}",
                     expected="globs that do not overlap; or two sources",
                 )
-    return list(found.values())
+    return _paired(list(found.values())) if source.format == "moses" else list(found.values())
+
+
+def _paired(files: list[SourceFile]) -> list[SourceFile]:
+    """Files of lines in two languages as pairs, each under the name of the first."""
+    sides = {side: [file for file in files if file.label == side] for side in ("source", "target")}
+    if len(sides["source"]) + len(sides["target"]) != len(files) or len(sides["source"]) != len(
+        sides["target"]
+    ):
+        raise InvalidInput(
+            "Parallel text in two files needs as many of one language as of the other.",
+            got=", ".join(f"{file.label or '-'}: {file.name}" for file in files[:6]),
+            expected="`files: {source: news.en, target: news.zh}`",
+        )
+    return [
+        replace(
+            one, label=None, bytes=one.bytes + two.bytes, other=two.path, refused=one.refused or two.refused
+        )
+        for one, two in zip(sides["source"], sides["target"], strict=True)
+    ]
 
 
 Group = tuple[str | None, str, list[SourceFile]]
@@ -280,8 +317,10 @@ def _walk(root: Path, below: str) -> Iterator[str]:
             entries = list(os.scandir(root / folder))
         except OSError:
             continue
+        names = {entry.name for entry in entries}
+        of_dataset = {"state.json", "dataset_info.json"} <= names or "dataset_dict.json" in names
         for entry in entries:
-            if entry.name.startswith("."):
+            if entry.name.startswith(".") or (of_dataset and entry.name in DATASET_NOTES):
                 continue
             name = f"{folder}/{entry.name}" if folder else entry.name
             if entry.is_dir(follow_symlinks=False):
@@ -329,25 +368,11 @@ def _file(source: Source, root: Path, path: Path) -> SourceFile | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return _refused(root, path, "read:not_a_file")
-    return SourceFile(
-        path, path.relative_to(root).as_posix(), None, status.st_size, source.format or _guess(path)
-    )
+    return SourceFile(path, path.relative_to(root).as_posix(), None, status.st_size, source.format)
 
 
 def _refused(root: Path, path: Path, why: str) -> SourceFile:
-    return SourceFile(path, path.relative_to(root).as_posix(), None, 0, "text", refused=why)
-
-
-def _guess(path: Path) -> Format:
-    guessed = FORMAT_OF_EXTENSION.get(path.suffix.lower())
-    if guessed is None:
-        raise InvalidInput(
-            "The format of a file cannot be told from its name.",
-            got=str(path),
-            expected="`format:` of the source: {formats}; or `files:` that leave this one out",
-            formats=", ".join(FORMATS),
-        )
-    return guessed
+    return SourceFile(path, path.relative_to(root).as_posix(), None, 0, None, refused=why)
 
 
 def _package_roots(name: str) -> list[Path]:

@@ -16,8 +16,13 @@ from shutil import copyfile
 from typing import Any
 
 from catenary.chain.stage import Estimate, ShaOf, Stage, Work
+from catenary.data.formats import plugin_version
 from catenary.data.sources import Source, licence_of, resolve, version_of
 
+MAKES_DOCUMENTS = (  # the settings on which the documents hang, beside what the files hold
+    *("text", "label", "columns", "fields", "languages", "query", "extract", "attachments", "encoding"),
+    *("consent", "max_document_bytes"),
+)
 BYTES_PER_SECOND = 15e6  # read, hashed and written as Parquet, on one core of a 2023 server
 
 
@@ -28,6 +33,7 @@ def content(name: str, source: Source, base: Path, sha_of: ShaOf) -> Mapping[str
         "licence": licence_of(source),
         "package": source.package,
         "version": version_of(source),
+        **({"plugin": plugin} if (plugin := plugin_version(source.format or "text")) else {}),
         "files": [
             {
                 "name": file.name,
@@ -35,6 +41,7 @@ def content(name: str, source: Source, base: Path, sha_of: ShaOf) -> Mapping[str
                 "format": file.format,
                 "bytes": file.bytes,
                 "sha256": None if file.refused else sha_of(file.path),
+                **({"other_sha256": sha_of(file.other)} if file.other and not file.refused else {}),
                 "refused": file.refused,
             }
             for file in resolve(source, base)
@@ -44,13 +51,11 @@ def content(name: str, source: Source, base: Path, sha_of: ShaOf) -> Mapping[str
 
 def recipe(source: Source) -> Mapping[str, Any]:
     """Where the files lie is left out; what they hold is in `content`."""
-    return source.model_dump(
-        mode="json", include={"text", "label", "columns", "encoding", "consent", "max_document_bytes"}
-    )
+    return source.model_dump(mode="json", include=set(MAKES_DOCUMENTS))
 
 
 def run(work: Work[Source]) -> Mapping[str, Any]:
-    from catenary.data import collect, read_index
+    from catenary.data import collect
 
     files = resolve(work.settings, work.base)
     name = work.link.split(".", 1)[1]
@@ -59,10 +64,22 @@ def run(work: Work[Source]) -> Mapping[str, Any]:
     report = asdict(collect(work.settings, files, name, shards, notes, progress=work.progress))
     for path in sorted(shards.iterdir()):
         copyfile(path, work.out / path.name)
-    records = Counter(read_index(work.out, ["file"]).column("file").to_pylist())
+    records = _records(work.out)
     read = [{**file, "records": records[file["name"]]} for file in work.content["files"]]
     headline = {"documents": report["documents"], "files": len(files)}
     return {"headline": headline, **report, **work.content, "files": read}
+
+
+def _records(collection: Path) -> Counter[str]:
+    """How many documents each file gave, its parts' (`a.zip!/b.txt`) included."""
+    import pyarrow.compute as pc
+
+    from catenary.data import read_index
+
+    found: Counter[str] = Counter()
+    for one in pc.value_counts(read_index(collection, ["file"]).column("file")).to_pylist():
+        found[one["values"].split("!/", 1)[0]] += one["counts"]
+    return found
 
 
 COLLECT = Stage(
