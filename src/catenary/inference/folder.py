@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ONNX_FILE = "model.onnx"
 SAFETENSORS_FILE = "model.safetensors"
+SAFETENSORS_INDEX = "model.safetensors.index.json"  # of weights in shards
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt", "*.joblib")
 
 
@@ -57,7 +58,7 @@ def open_text_model(path: Path) -> TextModelFolder:
 def open_tokenized_model(path: Path) -> Opened:
     """As `open_text_model`, for a model without labels."""
     config = read_json(path / "config.json")
-    tokenizer = _tokenizer(path)
+    tokenizer = read_tokenizer(path)
     vocab_size = _whole_number(config, "vocab_size", path)
     tokens = tokenizer.get_vocab_size(with_added_tokens=True)
     if tokens > vocab_size:
@@ -138,7 +139,8 @@ def _labels(config: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     return labels
 
 
-def _tokenizer(path: Path) -> Tokenizer:
+def read_tokenizer(path: Path) -> Tokenizer:
+    """The folder's tokenizer, neither padding nor cutting. Raises NotFound and Damaged."""
     from tokenizers import Tokenizer
 
     file = path / "tokenizer.json"
@@ -155,10 +157,14 @@ def _tokenizer(path: Path) -> Tokenizer:
 
 def _max_tokens(config: Mapping[str, Any], path: Path) -> int:
     limit = _whole_number(config, "max_position_embeddings", path)
-    settings = path / "tokenizer_config.json"
-    told = read_json(settings).get("model_max_length") if settings.is_file() else None
-    # transformers writes 1e30 where the tokenizer knows no limit.
-    return min(limit, told) if isinstance(told, int) and told > 0 else limit
+    for file, key in (
+        ("tokenizer_config.json", "model_max_length"),
+        ("sentence_bert_config.json", "max_seq_length"),
+    ):
+        told = read_json(path / file).get(key) if (path / file).is_file() else None
+        # transformers writes 1e30 where the tokenizer knows no limit.
+        limit = min(limit, told) if isinstance(told, int) and told > 0 else limit
+    return limit
 
 
 def _pad_id(config: Mapping[str, Any], vocab_size: int, path: Path) -> int:

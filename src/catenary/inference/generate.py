@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from catenary.errors import InvalidInput
-from catenary.models import Cache, Model
+from catenary.inference.torch_rows import Rows
+from catenary.models import Model
 from catenary.progress import SILENT, Progress
 
 
@@ -83,71 +84,6 @@ def generate(
     return answers
 
 
-@dataclass
-class _Rows:
-    """The rows of a batch that go on: what they have read is in the cache; `mask_BS` tells padding (decoders alone)."""
-
-    model: Model
-    cache: Cache
-    mask_BS: Tensor | None
-    place_B: Tensor  # the next token's position
-
-    @classmethod
-    def start(cls, model: Model, prompts: list[list[int]], new_tokens: int) -> tuple[_Rows, Tensor]:
-        """Rows that have read their prompts, and the logits (B, V) of what comes first."""
-        longest = max(map(len, prompts))
-        padded = any(len(prompt) < longest for prompt in prompts)
-        pad = model.config.pad_token_id or 0
-        lengths = torch.tensor([len(prompt) for prompt in prompts])
-        places = torch.arange(longest)
-        if model.config.kind == "decoder":
-            ids_BT = torch.tensor([[pad] * (longest - len(one)) + one for one in prompts])
-            mask_BT = (places >= longest - lengths[:, None]).long()
-            position_BT = (mask_BT.cumsum(1) - 1).clamp(min=0)
-            cache = model.empty_cache(rows=len(prompts), capacity=longest + new_tokens)
-            mask = mask_BT if padded else None
-            last = torch.arange(1, len(prompts) + 1) * longest - 1
-            logits_BV = model(
-                ids_BT, mask, position_ids=position_BT if padded else None, cache=cache, logits_at=last
-            ).logits
-            return cls(model, cache, mask, lengths), logits_BV.float()
-        start = model.config.decoder_start_token_id
-        if start is None:
-            raise InvalidInput(
-                "This encoder–decoder does not say what its decoder begins with.", got=model.config.family
-            )
-        ids_BT = torch.tensor([one + [pad] * (longest - len(one)) for one in prompts])
-        mask_BT = (places < lengths[:, None]).long()
-        cache = model.empty_cache(rows=len(prompts), capacity=1 + new_tokens)
-        first_B1 = torch.full((len(prompts), 1), start)
-        output = model(ids_BT, mask_BT if padded else None, decoder_input_ids=first_B1, cache=cache)
-        return cls(model, cache, None, torch.ones(len(prompts), dtype=torch.long)), output.logits[
-            :, -1
-        ].float()
-
-    def read(self, token_B: Tensor) -> Tensor:
-        """Read one more token a row; the logits (B, V) of the one after it."""
-        if self.model.config.kind == "encoder-decoder":
-            logits_BTV = self.model(decoder_input_ids=token_B[:, None], cache=self.cache).logits
-        else:
-            position = None
-            if self.mask_BS is not None:
-                self.mask_BS = torch.cat([self.mask_BS, torch.ones(len(token_B), 1, dtype=torch.long)], dim=1)
-                position = self.place_B[:, None]
-            logits_BTV = self.model(
-                token_B[:, None], self.mask_BS, position_ids=position, cache=self.cache
-            ).logits
-        self.place_B = self.place_B + 1
-        logits_BV: Tensor = logits_BTV[:, -1].float()
-        return logits_BV
-
-    def keep(self, rows: Tensor) -> None:
-        """Go on with these rows, in this order."""
-        self.cache = self.cache.select(rows)
-        self.mask_BS = None if self.mask_BS is None else self.mask_BS[rows]
-        self.place_B = self.place_B[rows]
-
-
 def _continue(
     model: Model, prompts: list[list[int]], numbers: Sequence[int], decoding: Decoding
 ) -> list[list[int]]:
@@ -160,7 +96,7 @@ def _continue(
             ]
         )
     )
-    rows, logits_BV = _Rows.start(model, prompts, decoding.max_new_tokens)
+    rows, logits_BV = Rows.start(model, prompts, decoding.max_new_tokens)
     alive = torch.arange(len(prompts))
     for step in range(decoding.max_new_tokens):
         token_B = _chosen(logits_BV, chances_BT[alive, step], decoding)
@@ -195,7 +131,7 @@ def _chosen(logits_BV: Tensor, chance_B: Tensor, decoding: Decoding) -> Tensor:
 def _search(model: Model, prompts: list[list[int]], decoding: Decoding) -> list[list[int]]:
     """Beam search: the K likeliest beginnings of each answer go on; the best that ended, by its length, is it."""
     count, k = len(prompts), decoding.beams
-    rows, logits_BV = _Rows.start(model, prompts, decoding.max_new_tokens)
+    rows, logits_BV = Rows.start(model, prompts, decoding.max_new_tokens)
     rows.keep(torch.arange(count).repeat_interleave(k))
     vocabulary = logits_BV.shape[1]
     log_BKV = logits_BV.log_softmax(-1)[:, None].expand(count, k, vocabulary)

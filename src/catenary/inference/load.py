@@ -1,48 +1,96 @@
-"""Choosing the engine for a model folder."""
+"""Choosing the engine for a model folder, by what it is asked to do.
+
+load(folder)                # classify
+load(folder, "generate")    # a folder, or a .gguf file
+load(folder, "embed")
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, overload
 
 from catenary.errors import InvalidInput, NotFound
 from catenary.inference.folder import (
     ONNX_FILE,
     SAFETENSORS_FILE,
+    SAFETENSORS_INDEX,
     open_text_model,
+    open_tokenized_model,
     read_json,
     refuse_pickle,
 )
-from catenary.inference.port import Classifier
+from catenary.inference.port import Classifier, Embedder, Generator
 
+TaskName = Literal["classify", "generate", "embed"]
 Engine = Literal["auto", "onnxruntime", "torch", "linear", "recurrent"]
 
 
-def load(folder: Path, *, engine: Engine = "auto", threads: int | None = None) -> Classifier:
-    """The classifier in `folder`, ready to answer.
+@overload
+def load(
+    folder: Path, task: Literal["classify"] = ..., *, engine: Engine = ..., threads: int | None = ...
+) -> Classifier: ...
+
+
+@overload
+def load(
+    folder: Path, task: Literal["generate"], *, engine: Engine = ..., threads: int | None = ...
+) -> Generator: ...
+
+
+@overload
+def load(
+    folder: Path, task: Literal["embed"], *, engine: Engine = ..., threads: int | None = ...
+) -> Embedder: ...
+
+
+def load(
+    folder: Path, task: TaskName = "classify", *, engine: Engine = "auto", threads: int | None = None
+) -> Classifier | Generator | Embedder:
+    """The model in `folder` (or in a GGUF file), ready to classify, to generate or to embed.
 
     `engine` "auto" takes the first whose weights are there: `model.onnx` by onnxruntime, `model.safetensors`
     by torch. `threads` bounds the engine's threads; None is one a core.
 
     Raises NotFound for a missing folder or file, Damaged for one that does not parse, InvalidInput for parts
-    that do not fit together, Refused for pickled weights.
+    that do not fit together or a model that does something else, Refused for pickled weights.
     """
     folder = Path(folder)
+    if folder.suffix == ".gguf" and folder.is_file():
+        folder = _unpacked(folder)
     if not folder.is_dir():
         raise NotFound("There is no model folder here.", got=str(folder))
-    if engine != "auto" and engine not in ENGINES:
+    names = sorted({name for _, name in ENGINES})
+    if engine != "auto" and engine not in names:
         raise InvalidInput(
-            "There is no engine of this name.", got=engine, expected=", ".join(["auto", *ENGINES])
+            "There is no engine of this name.", got=engine, expected=", ".join(["auto", *names])
         )
-    chosen = _engine_for(folder) if engine == "auto" else engine
-    return ENGINES[chosen](folder, threads)
+    chosen = _engine_for(folder, task) if engine == "auto" else engine
+    if (task, chosen) not in ENGINES:
+        raise InvalidInput(
+            "The engine {engine} cannot do this: {task}.",
+            engine=chosen,
+            task=task,
+            expected="one of: {engines}",
+            engines=", ".join(name for does, name in ENGINES if does == task),
+        )
+    made: Classifier | Generator | Embedder = ENGINES[task, chosen](folder, threads)
+    return made
 
 
-def _engine_for(folder: Path) -> str:
-    if (folder / ONNX_FILE).is_file():
+def _unpacked(file: Path) -> Path:
+    """The folder that a GGUF file unpacks to, kept from one time to the next."""
+    from catenary.inference.kept import kept
+    from catenary.models import unpack_gguf
+
+    return kept("gguf", [file], lambda folder: unpack_gguf(file, folder))
+
+
+def _engine_for(folder: Path, task: TaskName) -> str:
+    if task == "classify" and (folder / ONNX_FILE).is_file():
         return "onnxruntime"
-    if (folder / SAFETENSORS_FILE).is_file():
+    if any((folder / name).is_file() for name in (SAFETENSORS_FILE, SAFETENSORS_INDEX)):
         return ENGINE_OF_FAMILY.get(str(read_json(folder / "config.json").get("family")), "torch")
     refuse_pickle(folder)
     raise NotFound(
@@ -77,10 +125,29 @@ def _recurrent(folder: Path, threads: int | None) -> Classifier:
     return recurrent_classifier(folder, threads)
 
 
+def _torch_generator(folder: Path, threads: int | None) -> Generator:
+    from catenary.inference.generator_folder import open_generator
+    from catenary.inference.torch_engine import read_model
+    from catenary.inference.torch_generator import TorchGenerator
+
+    opened = open_generator(folder)
+    return TorchGenerator(opened, read_model(folder, threads))
+
+
+def _torch_embedder(folder: Path, threads: int | None) -> Embedder:
+    from catenary.inference.torch_embedder import TorchEmbedder
+    from catenary.inference.torch_engine import read_model
+
+    opened = open_tokenized_model(folder)
+    return TorchEmbedder(opened, read_model(folder, threads, "embed"))
+
+
 ENGINE_OF_FAMILY = {"linear": "linear", "lstm": "recurrent", "gru": "recurrent"}  # the controls name it so
-ENGINES: dict[str, Callable[[Path, int | None], Classifier]] = {
-    "onnxruntime": _onnxruntime,
-    "torch": _torch,
-    "linear": _linear,
-    "recurrent": _recurrent,
+ENGINES: dict[tuple[str, str], Callable[[Path, int | None], Any]] = {
+    ("classify", "onnxruntime"): _onnxruntime,
+    ("classify", "torch"): _torch,
+    ("classify", "linear"): _linear,
+    ("classify", "recurrent"): _recurrent,
+    ("generate", "torch"): _torch_generator,
+    ("embed", "torch"): _torch_embedder,
 }

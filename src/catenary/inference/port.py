@@ -1,12 +1,19 @@
-"""The port that every engine stands behind: texts in, scores out."""
+"""The port that every engine stands behind: texts in; scores, vectors or more text out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from catenary.errors import Interrupted
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from catenary.inference.generation import Completion, GenerationSettings, Piece, Prompt, Usage
+    from catenary.inference.generator_folder import GeneratorFolder
 
 Stop = Callable[[], bool]
 """Asked between batches; True ends the work with Interrupted."""
@@ -49,6 +56,72 @@ class Classifier(Protocol):
         """
 
 
+class Embedder(Protocol):
+    """A loaded model that makes vectors of texts. Safe to call from several threads."""
+
+    @property
+    def size(self) -> int:
+        """How many numbers a vector has."""
+
+    def embed(self, texts: Sequence[str], *, stop: Stop = never) -> Embeddings:
+        """One vector of length 1 a text. Raises what `Classifier.classify` raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """`vectors`: float32, (texts, size). `tokens`: what the model read of each text; `truncated`: it went on."""
+
+    vectors: NDArray[np.float32]
+    tokens: tuple[int, ...]
+    truncated: tuple[bool, ...]
+
+
+class Stream(Protocol):
+    """The pieces of one request as they come. Leaving its `with` block, or `cancel`, ends the work within a step."""
+
+    def __iter__(self) -> Iterator[Piece]: ...
+
+    def __next__(self) -> Piece: ...
+
+    def cancel(self) -> None:
+        """End every answer that has not ended: each tells one more piece, `cancelled`."""
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens so far."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: Any) -> None: ...
+
+
+class Generator(Protocol):
+    """A loaded model that writes. Safe to call from several threads, whose requests share its steps where it can."""
+
+    @property
+    def folder(self) -> GeneratorFolder:
+        """Its tokenizer, chat template and limits."""
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        settings: GenerationSettings | None = None,
+        *,
+        stop: Stop = never,
+    ) -> list[Completion]:
+        """The answers to many prompts, in their order; asked together, so that the engine may work on all at once.
+
+        Raises InvalidInput for a prompt or a setting that the model or the engine cannot honour, or too little memory;
+        Interrupted when `stop` says so.
+        """
+
+    def stream(self, prompt: Prompt, settings: GenerationSettings | None = None) -> Stream:
+        """The answers to one prompt, piece by piece. Raises as `generate` does, before the first piece."""
+
+    def close(self) -> None:
+        """End its threads and give its memory back."""
+
+
 def ranked(labels: Sequence[str], probabilities: Sequence[float]) -> dict[str, float]:
     """Label → probability, most probable first; equal ones keep the model's order."""
     pairs = zip(labels, map(float, probabilities), strict=True)
@@ -58,4 +131,4 @@ def ranked(labels: Sequence[str], probabilities: Sequence[float]) -> dict[str, f
 def go_on(stop: Stop) -> None:
     """Return unless `stop` says to end the work."""
     if stop():
-        raise Interrupted("The classification was stopped before its end.")
+        raise Interrupted("The work was stopped before its end.")

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from catenary.errors import NotFound
 from catenary.inference.batches import TOKENS_PER_BATCH
-from catenary.inference.folder import SAFETENSORS_FILE, TextModelFolder, refuse_pickle
+from catenary.inference.folder import (
+    SAFETENSORS_FILE,
+    SAFETENSORS_INDEX,
+    TextModelFolder,
+    read_json,
+    refuse_pickle,
+)
 from catenary.inference.transformer import Forward, TransformerClassifier
+
+if TYPE_CHECKING:
+    from catenary.models import HeadName, Model
 
 
 def torch_classifier(folder: TextModelFolder, threads: int | None) -> TransformerClassifier:
@@ -20,18 +32,10 @@ def torch_classifier(folder: TextModelFolder, threads: int | None) -> Transforme
 
 
 def torch_forward(folder: TextModelFolder, threads: int | None) -> Forward:
-    """The folder's `model.safetensors`, ready to run a batch."""
+    """The folder's weights, ready to run a batch."""
     import torch
 
-    from catenary import models
-    from catenary.inference.int8_weights import is_int8, load_quantised
-
-    if not (folder.path / SAFETENSORS_FILE).is_file():
-        refuse_pickle(folder.path)
-        raise NotFound("The model folder lacks a file.", where=str(folder.path), got=SAFETENSORS_FILE)
-    if threads is not None:
-        torch.set_num_threads(threads)
-    model = load_quantised(folder.path) if is_int8(folder.config) else models.load(folder.path)
+    model = read_model(folder.path, threads)
 
     def forward(input_ids_BT: NDArray[np.int64], attention_mask_BT: NDArray[np.int64]) -> NDArray[np.float32]:
         with torch.inference_mode():
@@ -39,3 +43,21 @@ def torch_forward(folder: TextModelFolder, threads: int | None) -> Forward:
         return np.asarray(output.logits.float().numpy(), dtype=np.float32)
 
     return forward
+
+
+def read_model(folder: Path, threads: int | None, head: HeadName | None = None) -> Model:
+    """The folder's model, whether its weights are int8 or not; `threads`, where given, is set for all the process.
+
+    Raises NotFound where there are no weights, and what `models.load` raises.
+    """
+    import torch
+
+    from catenary import models
+    from catenary.inference.int8_weights import is_int8, load_quantised
+
+    if not any((folder / name).is_file() for name in (SAFETENSORS_FILE, SAFETENSORS_INDEX)):
+        refuse_pickle(folder)
+        raise NotFound("The model folder lacks a file.", where=str(folder), got=SAFETENSORS_FILE)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return load_quantised(folder) if is_int8(read_json(folder / "config.json")) else models.load(folder, head)

@@ -209,6 +209,10 @@ class Stack(nn.Module):
         """(B or 1, T): each token's place, from 0."""
         length, device = x_BTD.shape[1], x_BTD.device
         longest = start + length if tokens.documents is None else max(tokens.documents.lengths)
+        if tokens.position_ids_BT is not None and not torch.compiler.is_compiling():
+            longest = (
+                int(tokens.position_ids_BT.max()) + 1
+            )  # rows padded on the left have more tokens than places
         if (
             self.embed_positions is not None
             and not torch.compiler.is_compiling()
