@@ -5,14 +5,17 @@ from __future__ import annotations
 import datetime
 import itertools
 import random
-from collections.abc import Callable
+import re
+import string
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catenary.data import curate, find, redacted
-from catenary.data.personal_data import KINDS, luhn
+from catenary.data import Span, curate, find, redacted
+from catenary.data.personal_data import ALL_KINDS, luhn
+from catenary.errors import InvalidInput
 
 SAY_ZH = [
     "请记下{}谢谢",
@@ -123,12 +126,64 @@ def ip(r: random.Random) -> str:
     return f"{r.randrange(1, 120)}.{r.randrange(256)}.{r.randrange(256)}.{r.randrange(1, 255)}"
 
 
+def iban(r: random.Random) -> str:
+    country, length = r.choice([("DE", 18), ("FR", 23), ("GB", 18), ("ES", 20), ("NO", 11)])
+    body = digits(r, length) if country != "GB" else "BARC" + digits(r, 14)
+    told = "".join(str(int(one, 36)) for one in f"{body}{country}00")
+    number = f"{country}{98 - int(told) % 97:02d}{body}"
+    if r.random() < 0.5:
+        return " ".join(number[at : at + 4] for at in range(0, len(number), 4))
+    return number
+
+
+def plate(r: random.Random) -> str:
+    letters = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+    head = r.choice("京沪粤浙苏鲁川渝鄂藏") + r.choice(letters) + r.choice(["", "·", " "])
+    return head + r.choice(
+        [
+            digits(r, 5),
+            f"{r.choice(letters)}{digits(r, 4)}",
+            f"{digits(r, 2)}{r.choice(letters)}{digits(r, 2)}",
+            f"D{digits(r, 5)}",
+            f"{digits(r, 5)}F",
+            f"{digits(r, 4)}学",
+        ]
+    )
+
+
+def passport(r: random.Random) -> str:
+    return r.choice(["E", "G"]) + digits(r, 8) if r.random() < 0.7 else f"E{r.choice('ABCD')}{digits(r, 7)}"
+
+
+def secret(r: random.Random) -> str:
+    def some(count: int, alphabet: str = string.ascii_letters + string.digits) -> str:
+        return "".join(r.choice(alphabet) for _ in range(count))
+
+    return r.choice(
+        [
+            "AKIA" + some(16, string.ascii_uppercase + string.digits),
+            "ghp_" + some(36),
+            "sk-proj-" + some(40),
+            "AIza" + some(35),
+            "glpat-" + some(20),
+            "hf_" + some(34),
+            "LTAI" + some(16),
+            f"eyJ{some(20)}.eyJ{some(40)}.{some(30)}",
+            f"-----BEGIN RSA PRIVATE KEY-----\n{some(64)}\n{some(64)}\n-----END RSA PRIVATE KEY-----",
+        ]
+    )
+
+
 PLANTS: dict[str, list[Callable[[random.Random], str]]] = {
     "id_number": [id_number, old_id_number],
     "bank_card": [card],
     "phone": [mobile, fixed_line, foreign_phone],
     "email": [email],
     "ip": [ip],
+    "iban": [iban],
+    "plate": [plate],
+    "passport": [passport],
+    "secret": [secret],
 }
 
 DECOYS: dict[str, Callable[[random.Random], str]] = {
@@ -156,6 +211,14 @@ DECOYS: dict[str, Callable[[random.Random], str]] = {
     "mention": lambda r: f"@user{digits(r, 9)}",
     "retina image": lambda r: f"logo{digits(r, 2)}@2x.png",
     "isbn": lambda r: f"ISBN 978-7-{digits(r, 3)}-{digits(r, 5)}-{digits(r, 1)}",
+    "bad iban": lambda r: re.sub("^(..)..", r"\g<1>00", iban(r).replace(" ", "")),
+    "model with a letter": lambda r: f"型号{r.choice('EG')}{digits(r, 8)}",
+    "letters and digits": lambda r: f"{r.choice('ABFHKM')}{digits(r, 8)}",
+    "province and company": lambda r: f"京A{r.choice(['股', '类', '级'])}{digits(r, 2)}",
+    "highway": lambda r: f"粤S{digits(r, 3)}省道",
+    "no password": lambda r: r.choice(
+        ["密码是什么", "password: ********", "token: none", "密码：请询问前台"]
+    ),
     "amount": lambda r: f"{r.randrange(1, 9)}{digits(r, 10)}元",
 }
 
@@ -214,6 +277,66 @@ def test_the_step_counts_and_replaces() -> None:
     assert [document.text for document in masked.documents] == ["电话***********", "*@*.** 和 *@*.**", "没有"]
 
 
+def test_a_password_that_is_said_goes_and_its_name_stays() -> None:
+    for text, clean in (
+        ("wifi密码：abc12345，欢迎", "wifi密码：[SECRET]，欢迎"),
+        ('{"password": "hunter2!x", "a": 1}', '{"password": "[SECRET]", "a": 1}'),
+        ("api_key=9f8e7d6c5b4a please", "api_key=[SECRET] please"),
+    ):
+        assert redacted(text, find(text)) == clean
+
+
+def test_addresses_of_the_web_only_when_asked_for() -> None:
+    text = "见https://example.com/u?id=13812345678，谢谢"
+    assert [span.kind for span in find(text)] == ["phone"]
+    assert redacted(text, find(text, ["url", "phone"])) == "见[URL]，谢谢"
+
+
+def test_pseudonyms_and_substitutes_are_the_same_for_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [
+        "电话13812345678",
+        "再打138-1234-5678",
+        "或13812345679",
+        "卡6222021234567890128",
+        "邮箱a.b@qq.com",
+    ]
+    monkeypatch.setenv("KEY_OF_TEST", "0123456789abcdef")
+
+    def told(how: str, key: str = "env:KEY_OF_TEST") -> list[str]:
+        return [one.text for one in curate(texts, [{"redact": {"replace": how, "key": key}}]).documents]
+
+    one = told("pseudonym")
+    name = re.fullmatch(r"电话(\[PHONE_[0-9a-f]{8}\])", one[0])
+    assert name
+    assert name[1] in one[1]
+    assert name[1] not in one[2]
+    assert told("pseudonym") == one
+    substituted = told("substitute")
+    assert [re.sub("[a-z]", "x", re.sub("[0-9]", "0", text)) for text in substituted] == [
+        re.sub("[a-z]", "x", re.sub("[0-9]", "0", text)) for text in texts
+    ]
+    assert [span.kind for span in find(substituted[3])] == ["bank_card"]
+    assert not set(substituted) & set(texts)
+    monkeypatch.setenv("KEY_OF_TEST", "another key, as long")
+    assert told("pseudonym") != one
+    with pytest.raises(InvalidInput, match="not in the environment"):
+        told("pseudonym", "env:NO_SUCH_KEY")
+    with pytest.raises(InvalidInput, match="take a key"):
+        curate(texts, [{"redact": {"replace": "pseudonym"}}])
+
+
+def names(texts: Sequence[str]) -> list[list[Span]]:
+    return [[Span("name", m.start(), m.end()) for m in re.finditer("张三|李四", text)] for text in texts]
+
+
+def test_names_come_from_a_tagger() -> None:
+    steps = [{"redact": ["name", "phone"]}]
+    done = curate(["张三的电话13812345678", "李四不在", "没有"], steps, helpers={"tagger": names})
+    assert [one.text for one in done.documents] == ["[NAME]的电话[PHONE]", "[NAME]不在", "没有"]
+    with pytest.raises(InvalidInput, match="none was given"):
+        curate(["张三"], steps)
+
+
 fragments = st.lists(
     st.sampled_from(
         [
@@ -244,7 +367,7 @@ fragments = st.lists(
 @settings(max_examples=300, deadline=None)
 def test_spans_are_in_order_and_redaction_is_final(text: str) -> None:
     spans = find(text)
-    assert all(0 <= span.start < span.end <= len(text) and span.kind in KINDS for span in spans)
+    assert all(0 <= span.start < span.end <= len(text) and span.kind in ALL_KINDS for span in spans)
     assert all(one.end <= other.start for one, other in itertools.pairwise(spans))
     clean = redacted(text, spans)
     outside = [

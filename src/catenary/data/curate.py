@@ -31,7 +31,7 @@ from catenary.data.merge import bucket_count, merged, write_buckets
 from catenary.data.report import CurationReport, Tally
 from catenary.data.shards import INDEX_FILE, ParquetSink, SplitSink, committed, index_schema
 from catenary.data.split import SPLITS, SplitSettings, splits_of
-from catenary.data.steps import Step, parse_steps
+from catenary.data.steps import Helpers, Step, parse_steps
 from catenary.digest import digest, text_sha256
 from catenary.errors import InvalidInput
 from catenary.progress import SILENT, Progress
@@ -62,14 +62,16 @@ class Curated:
         return [document for document in self.documents if document.dropped is not None]
 
 
-def curate(documents: Iterable[Document | str], steps: Iterable[object]) -> Curated:
+def curate(
+    documents: Iterable[Document | str], steps: Iterable[object], helpers: Helpers | None = None
+) -> Curated:
     """Documents or plain texts through `steps`, in memory. Raises InvalidInput for steps that do not exist."""
     batch = batch_of(_identified(documents))
     tally = Tally()
     _came_in(batch, tally)
     for own, corpus in _passes(parse_steps(steps)):
         for name, step in own:
-            batch = _stepped(batch, name, step, tally)
+            batch = _stepped(batch, name, step, tally, helpers or {})
         if corpus is not None:
             batch = _stepped_over_all(batch, *corpus, tally)
     _goes_out(batch, tally)
@@ -84,6 +86,7 @@ def curate_files(
     state: Path,
     progress: Progress = SILENT,
     workers: int = 1,
+    helpers: Helpers | None = None,
 ) -> CurationReport:
     """Shards of raw documents (as `collect` writes them) into a dataset in `out`: see `shards.py`.
 
@@ -103,7 +106,10 @@ def curate_files(
 
     total = Tally()
     for number in range(len(passes)):
-        todo = [_Pass(passes, number, at, shard, state, split, buckets) for at, shard in enumerate(shards)]
+        todo = [
+            _Pass(passes, number, at, shard, state, split, buckets, helpers or {})
+            for at, shard in enumerate(shards)
+        ]
         for at, _ in enumerate(over(todo, _done, workers if number or len(shards) > 1 else 1)):
             total.add(_read_tally(_folder(state, number, at)))
             progress.advance(rows[at])
@@ -151,6 +157,7 @@ class _Pass:
     state: Path
     split: SplitSettings | None
     buckets: int
+    helpers: Helpers
 
 
 def _done(one: _Pass) -> None:
@@ -164,7 +171,7 @@ def _done(one: _Pass) -> None:
     done: list[pa.RecordBatch] = []
     for batch in _incoming(one, tally):
         for name, step in own:
-            batch = _stepped(batch, name, step, tally)
+            batch = _stepped(batch, name, step, tally, one.helpers)
         if last:
             _goes_out(batch, tally)
         done.append(_without_lost_texts(batch))
@@ -239,8 +246,8 @@ def _write(
 # ── one batch ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _stepped(batch: pa.RecordBatch, name: str, step: Step, tally: Tally) -> pa.RecordBatch:
-    after = step.run(batch, tally.notes.setdefault(name, Counter()))
+def _stepped(batch: pa.RecordBatch, name: str, step: Step, tally: Tally, helpers: Helpers) -> pa.RecordBatch:
+    after = step.run(batch, tally.notes.setdefault(name, Counter()), helpers)
     tally.took(name, batch, after)
     return after
 

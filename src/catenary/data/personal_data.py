@@ -1,4 +1,5 @@
-"""Finding personal data in a text: telephone numbers, e-mail and network addresses, Chinese id and bank card numbers.
+"""Finding personal data in a text: telephone numbers, e-mail and network addresses, Chinese id and bank card numbers,
+and the codes of `personal_codes.py`: passports, plates, IBANs, secrets and, where asked for, addresses of the web.
 
     >>> [(span.kind, span.start, span.end) for span in find("电话13812345678，邮箱a.b@qq.com谢谢")]
     [('phone', 2, 13), ('email', 16, 26)]
@@ -22,6 +23,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from catenary.data.personal_codes import CODES, found_codes
+
 # What could be personal data: an address with @, seven digits or more with small gaps, four numbers with dots, colons.
 CANDIDATE = (
     r"[A-Za-z0-9._%+\-]+[@＠][A-Za-z0-9.\-]+"
@@ -29,6 +32,8 @@ CANDIDATE = (
     r"|[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
     r"|[23fF][0-9A-Fa-f]{3}(?::[0-9A-Fa-f]{0,4}){2,7}"
 )
+# Whatever may hold any kind, for finding the texts worth a closer look; addresses of the web apart.
+ANY_CANDIDATE = "|".join((CANDIDATE, *(code.pattern for kind, code in CODES.items() if kind != "url")))
 _ASCII = str.maketrans("０１２３４５６７８９＋（）＠", "0123456789+()@")
 
 
@@ -45,23 +50,41 @@ Place = tuple[int, int]
 
 
 def find(text: str, kinds: Collection[str] | None = None) -> list[Span]:
-    """The personal data in a text, in order, without overlaps; only these `kinds` (a subset of KINDS) when given.
+    """The personal data in a text, in order, without overlaps; only these `kinds` (a subset of ALL_KINDS) when given.
 
-    A number is claimed by one kind even when that is not asked for: a part of a card number is no telephone.
+    A number is claimed by one kind even when that is not asked for: a part of a card number is no telephone. Addresses
+    of the web claim nothing unless they are asked for.
     """
-    found: list[Span] = []
+    wanted = frozenset(DEFAULT_KINDS if kinds is None else kinds)
+    codes = _codes(text, "url" in wanted)
+    found = list(codes)
     for candidate in _candidates().finditer(text):
         start, end = candidate.span()
         piece = text[start:end].translate(_ASCII)
-        taken: list[Span] = []
+        taken = [span for span in codes if span.start < end and start < span.end] if codes else []
+        claimed = len(taken)
         for kind, places in KINDS.items():
             for first, last in places(piece):
                 span = Span(kind, start + first, start + last)
                 free = all(span.end <= other.start or span.start >= other.end for other in taken)
                 if free and _fits_around(text, span):
                     taken.append(span)
-        found += sorted(taken, key=lambda span: span.start)
-    return found if kinds is None else [span for span in found if span.kind in kinds]
+        found += taken[claimed:]
+    found.sort(key=lambda span: span.start)
+    return [span for span in found if span.kind in wanted]
+
+
+def _codes(text: str, urls: bool) -> list[Span]:
+    matches = [
+        (match.lastgroup, *match.span()) for match in _code_candidates().finditer(text) if match.lastgroup
+    ]
+    if urls:
+        address = [("url", *match.span()) for match in _url_candidates().finditer(text)]
+        matches = [
+            *address,
+            *(one for one in matches if all(one[2] <= url[1] or one[1] >= url[2] for url in address)),
+        ]
+    return [Span(*one) for one in found_codes(text, sorted(matches, key=lambda one: one[1]))]
 
 
 @cache
@@ -69,6 +92,21 @@ def _candidates() -> Any:
     import re2
 
     return re2.compile(CANDIDATE)
+
+
+@cache
+def _code_candidates() -> Any:
+    import re2
+
+    told = "|".join(f"(?P<{kind}>{code.pattern})" for kind, code in CODES.items() if kind != "url")
+    return re2.compile(told)
+
+
+@cache
+def _url_candidates() -> Any:
+    import re2
+
+    return re2.compile(CODES["url"].pattern)
 
 
 # ── what stands around it ───────────────────────────────────────────────────────────────────────────────────────
@@ -252,3 +290,6 @@ KINDS: dict[str, Callable[[str], Iterator[Place]]] = {
     "ip": _ips,
     "phone": _phones,
 }
+ALL_KINDS = (*KINDS, *CODES)
+DEFAULT_KINDS = tuple(sorted({*ALL_KINDS} - {"url"}))
+TAGGED_KINDS = ("name", "place")  # what no pattern finds: `redact` takes them from a tagger

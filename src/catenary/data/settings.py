@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import TypeVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -15,6 +15,15 @@ class Settings(BaseModel):
     """The base of what a user may write about a source, a step or a split."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    # Settings that came later: left out of recipes while they say what was done before, so that no id moves.
+    later: ClassVar[frozenset[str]] = frozenset()
+
+    def canonical(self) -> dict[str, Any]:
+        """As recipes hold it: every setting, defaults included."""
+        defaults = {name: self.__class__.model_fields[name].default for name in self.later}
+        skipped = {name for name, value in defaults.items() if getattr(self, name) == value}
+        return self.model_dump(mode="json", exclude=skipped)
 
 
 S = TypeVar("S", bound=BaseModel)

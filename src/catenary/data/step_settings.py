@@ -6,12 +6,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from catenary.data.personal_data import KINDS
+from catenary.data.personal_data import ALL_KINDS, DEFAULT_KINDS, TAGGED_KINDS
 from catenary.data.settings import Settings, unknown
 from catenary.errors import InvalidInput
 
 Form = Literal["nfkc", "nfc", "none"]
-Replacement = Literal["placeholder", "mask"]
+Replacement = Literal["placeholder", "mask", "pseudonym", "substitute"]
 
 
 class NormaliseSettings(Settings):
@@ -149,20 +149,34 @@ class SegmentSettings(Settings):
 
 
 class RedactSettings(Settings):
-    """`redact: [phone, email]` replaces these kinds; `redact` alone replaces all."""
+    """`redact: [phone, email]` replaces these kinds; `redact` alone all but addresses of the web, names and places."""
 
     shorthand: ClassVar[str] = "kinds"
 
-    kinds: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = tuple(sorted(KINDS))
+    kinds: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = DEFAULT_KINDS
     replace: Replacement = "placeholder"
+    later: ClassVar[frozenset[str]] = frozenset(("key",))
+    key: str | None = Field(default=None, pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")
 
     @field_validator("kinds")
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for kind in value:
-            if kind not in KINDS:
-                raise unknown("There is no such kind of personal data.", kind, KINDS, "redact")
+            if kind not in (*ALL_KINDS, *TAGGED_KINDS):
+                raise unknown(
+                    "There is no such kind of personal data.", kind, (*ALL_KINDS, *TAGGED_KINDS), "redact"
+                )
         return tuple(sorted(set(value)))
+
+    @model_validator(mode="after")
+    def _keyed(self) -> RedactSettings:
+        if (self.key is None) == (self.replace in ("pseudonym", "substitute")):
+            raise InvalidInput(
+                "Pseudonyms and substitutes take a key, and nothing else does.",
+                got=f"replace: {self.replace}, key: {self.key}",
+                expected="`replace: pseudonym` with `key: env:NAME`",
+            )
+        return self
 
 
 class DedupSettings(Settings):

@@ -37,7 +37,9 @@ from catenary.errors import InvalidInput
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Run = Callable[["pa.RecordBatch", Any, Counter[str]], "pa.RecordBatch"]
+Run = Callable[..., "pa.RecordBatch"]  # (batch, settings, notes), and a helper where the kind names one
+# What steps need and this room has not: a `tagger` of names … Picklable where several processes work.
+Helpers = Mapping[str, Callable[..., Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Kind:
     version: int
     run: tuple[str, str] | None = None
     corpus: str | None = None  # the module of a step over the whole corpus
+    helper: str | None = None  # a function from above that `run` takes as a fourth argument: see `Helpers`
 
 
 STEPS: dict[str, Kind] = {
@@ -60,7 +63,7 @@ STEPS: dict[str, Kind] = {
     "quality": Kind(QualitySettings, 1, ("quality", "quality")),
     "c4": Kind(C4Settings, 1, ("c4", "c4")),
     "segment": Kind(SegmentSettings, 1, ("segment", "segment")),
-    "redact": Kind(RedactSettings, 1, ("redact", "redact")),
+    "redact": Kind(RedactSettings, 1, ("redact", "redact"), helper="tagger"),
     "dedup": Kind(DedupSettings, 1, corpus="dedup"),
 }
 
@@ -80,7 +83,7 @@ class Step:
     @property
     def settings(self) -> dict[str, Any]:
         """Every setting in canonical form, defaults included: what the recipe's digest covers."""
-        return self.options.model_dump(mode="json")
+        return self.options.canonical()
 
     @property
     def per_document(self) -> bool:
@@ -92,13 +95,14 @@ class Step:
         """The module of a step over the whole corpus."""
         return import_module(f"catenary.data.{STEPS[self.name].corpus}")
 
-    def run(self, batch: pa.RecordBatch, notes: Counter[str]) -> pa.RecordBatch:
+    def run(self, batch: pa.RecordBatch, notes: Counter[str], helpers: Helpers) -> pa.RecordBatch:
         """The batch after this step, which must be one that looks at single documents."""
         named = STEPS[self.name].run
         assert named is not None, self.name
         module, function = named
         run: Run = getattr(import_module(f"catenary.data.{module}"), function)
-        return run(batch, self.options, notes)
+        helper = STEPS[self.name].helper
+        return run(batch, self.options, notes, *([helpers.get(helper)] if helper else []))
 
 
 def parse_steps(raw: Iterable[object]) -> tuple[Step, ...]:
