@@ -34,6 +34,12 @@ def metric_title(metric: str, lang: Language | None = None) -> str:
         "rmse": say("root mean square error", lang=lang),
         "pearson": say("Pearson's correlation", lang=lang),
         "spearman": say("Spearman's correlation", lang=lang),
+        "reply_perplexity": say("perplexity of replies", lang=lang),
+        "bleu": "BLEU",
+        "chrf": "chrF",
+        "rouge1": "ROUGE-1",
+        "rouge2": "ROUGE-2",
+        "rougeL": "ROUGE-L",
     }
     if metric not in titles and metric.startswith("entity_f1_"):
         return say("entity F1 of {kind}", lang=lang, kind=metric.removeprefix("entity_f1_"))

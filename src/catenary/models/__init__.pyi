@@ -1,4 +1,5 @@
-from .adapters import AdaptedLinear, LoraSettings, adapted_layers, attach_adapter, merge_adapter
+from .adapter_settings import LoraSettings
+from .adapters import AdaptedLinear, adapted_layers, attach_adapter, merge_adapter
 from .adopt import Adopted, adopt, model_files
 from .cache import Cache, Memory
 from .config import HeadName, TransformerConfig

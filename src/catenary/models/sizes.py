@@ -62,6 +62,31 @@ _DECODER: dict[str, dict[str, object]] = {
     },
 }
 
+_ENCODER_DECODER: dict[str, dict[str, object]] = {
+    "nano": {
+        "hidden_size": 192,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 384,
+        "max_position_embeddings": 256,
+    },
+    "small": {
+        "hidden_size": 384,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 6,
+        "intermediate_size": 1536,
+        "max_position_embeddings": 512,
+    },
+    # The base model of Vaswani et al. 2017, which opus-mt has
+    "base": {
+        "hidden_size": 512,
+        "num_hidden_layers": 6,
+        "num_attention_heads": 8,
+        "intermediate_size": 2048,
+        "max_position_embeddings": 512,
+    },
+}
+
 SIZES: dict[str, dict[str, dict[str, object]]] = {
     "bert": _ENCODER,
     "roberta": _ENCODER,
@@ -70,6 +95,9 @@ SIZES: dict[str, dict[str, dict[str, object]]] = {
     "mistral": _DECODER,
     "qwen2": _DECODER,
     "qwen3": _DECODER,
+    "t5": _ENCODER_DECODER,
+    "bart": _ENCODER_DECODER,
+    "marian": _ENCODER_DECODER,
 }
 
 

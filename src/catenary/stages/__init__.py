@@ -7,11 +7,16 @@
     count     models       the n-gram control of a language model
     count_tags  models     the hidden Markov control of a tagger
     fit       models       the linear control of a classifier
+    remember  models     the memory that is the control of a writer
     pretrain  models       an encoder or a decoder by what stands in text alone, from scratch or on from another model
     recurrent  models      LSTM and GRU, the neural controls of language models and classifiers
+    seq2seq   models       an encoder–decoder from scratch: pairs of texts, or raw text that is damaged
     finetune  models       a pretrained model into a classifier
     finetune_tag   models  a pretrained model into a tagger
     finetune_read  models  a pretrained model into a reader
+    tune_seq2seq  models   a pretrained encoder–decoder for translation or summaries
+    chat      models       a language model into one that answers; an adapter; a student of a teacher
+    preference  models     a chat model that prefers as people do
     evaluate  evaluations  models side by side on held-out documents, with intervals and paired tests
     release   releases     compress, export, compare, judge the gates; then people sign
 
@@ -28,6 +33,7 @@ from typing import Any
 
 from catenary.chain.stage import Stage
 from catenary.stages.adopt import ADOPT
+from catenary.stages.chat import CHAT, PREFERENCE
 from catenary.stages.collect import COLLECT
 from catenary.stages.count import COUNT
 from catenary.stages.count_tags import COUNT_TAGS
@@ -40,6 +46,8 @@ from catenary.stages.fit import FIT
 from catenary.stages.pretrain import PRETRAIN
 from catenary.stages.recurrent import RECURRENT
 from catenary.stages.release import RELEASE
+from catenary.stages.remember import REMEMBER
+from catenary.stages.seq2seq import SEQ2SEQ, TUNE_SEQ2SEQ
 from catenary.stages.tokenize import TOKENIZE
 
 STAGES: tuple[Stage[Any], ...] = (
@@ -53,6 +61,11 @@ STAGES: tuple[Stage[Any], ...] = (
     RECURRENT,
     FINETUNE_TAG,
     FINETUNE_READ,
+    REMEMBER,
+    SEQ2SEQ,
+    TUNE_SEQ2SEQ,  # before finetune: their `task:` says what they are
+    CHAT,
+    PREFERENCE,
     FINETUNE,  # before pretrain: a model with `init:` stands on another one
     PRETRAIN,
     EVALUATE,

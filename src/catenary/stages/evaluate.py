@@ -2,6 +2,9 @@
 
     evaluations:
       quality: {of: [linear, sentiment], on: reviews.test, metrics: [accuracy, f1, confusion]}
+
+      prose: {of: [memory, mt], on: help.test, metrics: [bleu, chrf]}
+      replies: {of: [base, helper], on: talk.test, metrics: [reply_perplexity], control: base}
       fluency: {of: [trigram, writer], on: reviews.test, metrics: [perplexity, bits_per_byte]}
 
 What is measured follows from the models' task: labels, several labels, numbers, tags or answers (`measures.py`). The
@@ -33,8 +36,11 @@ METRICS = (
     *("entity_f1", "entity_precision", "entity_recall", "entity_f1_macro"),  # tags
     *("answer_f1", "exact"),  # answers
     *("perplexity", "bits_per_byte"),  # language models
+    *("bleu", "chrf", "rouge1", "rouge2", "rougeL", "reply_perplexity"),  # writers
 )
 OF_LANGUAGE_MODELS = frozenset({"perplexity", "bits_per_byte"})
+OF_WRITERS = frozenset({"bleu", "chrf", "rouge1", "rouge2", "rougeL"})
+OF_REPLIES = frozenset({"reply_perplexity"})
 SPLITS = ("train", "valid", "test")
 
 
@@ -46,6 +52,9 @@ class EvaluateSettings(Settings):
     metrics: list[str] | None = Field(default=None, min_length=1, description="none: those of the task")
     control: str | None = None
     seed: int = 17  # of the bootstrap
+    beams: int = Field(1, ge=1, le=16, description="of what encoder–decoders write")
+    max_new_tokens: int = Field(128, ge=1, description="of what is written")
+    documents: int | None = Field(None, ge=1, description="so many of the split; none: all")
 
     @field_validator("metrics")
     @classmethod
@@ -66,12 +75,13 @@ class EvaluateSettings(Settings):
             raise InvalidInput(
                 "An evaluation names a split.", got=self.on, expected="for example `reviews.test`"
             )
-        of_text = [metric for metric in self.metrics or () if metric in OF_LANGUAGE_MODELS]
-        if of_text and len(of_text) < len(self.metrics or ()):
-            raise InvalidInput(
-                "An evaluation measures language models or classifiers, not both.",
-                got=", ".join(self.metrics or ()),
-            )
+        for kind in (OF_LANGUAGE_MODELS, OF_WRITERS, OF_REPLIES):
+            of_kind = kind.intersection(self.metrics or ())
+            if of_kind and not kind.issuperset(self.metrics or ()):
+                raise InvalidInput(
+                    "An evaluation measures language models, writers or classifiers: one kind.",
+                    got=", ".join(self.metrics or ()),
+                )
         if self.control is not None and self.control not in self.of:
             raise InvalidInput(
                 "The control is not among the models.",
@@ -95,17 +105,25 @@ class EvaluateSettings(Settings):
 
 def recipe(settings: EvaluateSettings) -> Mapping[str, Any]:
     """The models' names stay: the report and the gates call the figures by them."""
-    return {
+    told = {
         "of": settings.of,
         "split": settings.split,
         "metrics": settings.metrics,
         "control": settings.control,
         "seed": settings.seed,
     }
+    if not (OF_WRITERS | OF_REPLIES).isdisjoint(settings.metrics or ()):
+        told |= {
+            "beams": settings.beams,
+            "max_new_tokens": settings.max_new_tokens,
+            "documents": settings.documents,
+        }
+    return told
 
 
 def run(work: Work[EvaluateSettings]) -> Mapping[str, Any]:
     from catenary.evaluate import verdict, write_report
+    from catenary.stages import written
     from catenary.stages.perplexity import measured as language_models
 
     settings = work.settings
@@ -113,6 +131,8 @@ def run(work: Work[EvaluateSettings]) -> Mapping[str, Any]:
     control = settings.control or next((name for name, model in models.items() if is_control(model)), None)
     if settings.metrics and OF_LANGUAGE_MODELS.issuperset(settings.metrics):
         return language_models(work, models, control, settings)
+    if settings.metrics and (OF_WRITERS | OF_REPLIES).issuperset(settings.metrics):
+        return written.measured(work, models, control, settings)
     task = task_of(models)
     measured = MEASURES[task](
         Measured(models, work.inputs["on"].path, settings.split, settings.metrics, control, settings.seed),

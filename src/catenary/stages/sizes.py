@@ -87,6 +87,37 @@ FINETUNING: Mapping[str, Any] = {
     "mask_rate": 0.2,
 }
 
+# What an encoder–decoder takes, from scratch, at each size: of pairs of texts, and of raw text that is damaged.
+TRANSDUCING: Mapping[str, Mapping[str, Any]] = {
+    "nano": {
+        "epochs": 12,
+        "least_steps": 600,
+        "batch_tokens": 1024,
+        "learning_rate": 2e-3,
+        "dropout": 0.05,
+        "embeddings": "paired",
+    },
+    "small": {"epochs": 20, "batch_tokens": 4096, "learning_rate": 1e-3, "embeddings": "paired"},
+    "base": {"epochs": 30, "batch_tokens": 16384, "learning_rate": 5e-4},
+}
+RESTORING: Mapping[str, Mapping[str, Any]] = {
+    size: {key: value for key, value in dial.items() if key != "embeddings"}
+    for size, dial in TRANSDUCING.items()
+}
+TUNING: Mapping[str, Any] = {"epochs": 3, "batch_tokens": 4096, "learning_rate": 2e-4, "dropout": 0.1}
+
+# What a chat model takes: the whole model, gently, or an adapter, ten times as fast (Hu et al. 2021, table 11).
+ANSWERING: Mapping[str, Any] = {
+    "epochs": 2,
+    "batch_tokens": 1024,
+    "learning_rate": 2e-5,
+    "schedule": "cosine",
+    "dropout": 0.0,
+    "weight_decay": 0.0,
+}
+ADAPTING: Mapping[str, Any] = {**ANSWERING, "learning_rate": 5e-4}
+PREFERRING: Mapping[str, Any] = {**ANSWERING, "epochs": 1, "learning_rate": 5e-6}
+
 
 # What fine-tuning into a tagger of words or characters takes.
 TAGGING: Mapping[str, Any] = {

@@ -1,6 +1,6 @@
 from .adapted import Adapted
 from .batches import Batch, Batches, TokenRows
-from .chat import ChatReport, Preference, finetune_chat, finetune_preference
+from .chat import ChatReport, Preference, finetune_chat, finetune_preference, reply_likelihoods
 from .dealing import Dealer, Dealt, HeldOut
 from .finetune import finetune_classifier
 from .finetune_read import Question, finetune_reader
@@ -87,6 +87,7 @@ __all__ = [
     "pretrain",
     "pretrain_causal",
     "pretrain_seq2seq",
+    "reply_likelihoods",
     "token_stream",
     "train_recurrent_classifier",
     "train_recurrent_lm",

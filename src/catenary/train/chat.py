@@ -25,9 +25,10 @@ from catenary.tokenizer.chat import TEMPLATE_FILE, Message
 from catenary.train.adapted import Adapted
 from catenary.train.conversations import Conversations, TalkBatch
 from catenary.train.dropout import set_dropout
+from catenary.train.exposures import write_exposures
 from catenary.train.loop import CHECKPOINT_SECONDS, fit
 from catenary.train.objectives.distilled import Distilled
-from catenary.train.objectives.preferred import Preferred
+from catenary.train.objectives.preferred import Preferred, reply_log_probs
 from catenary.train.objectives.reply import Reply
 from catenary.train.objectives.targets import IGNORED
 from catenary.train.preferences import Preferences
@@ -82,11 +83,13 @@ def finetune_chat(
         chat.max_tokens or model.config.max_position_embeddings, model.config.max_position_embeddings
     )
 
-    def dealt(talks: Sequence[Talk]) -> Conversations:
-        read = (_fitting(tokenizer, template, talk, longest, chat.turns == "last") for talk in talks)
-        return Conversations.of([one for one in read if one is not None], settings)
+    def dealt(talks: Sequence[Talk]) -> tuple[Conversations, list[int]]:
+        """Those that fit, and which they are."""
+        read = [_fitting(tokenizer, template, talk, longest, chat.turns == "last") for talk in talks]
+        fitting = [(number, one) for number, one in enumerate(read) if one is not None]
+        return Conversations.of([one for _, one in fitting], settings), [number for number, _ in fitting]
 
-    learnt, held_out = dealt(talks), dealt(valid)
+    (learnt, which), (held_out, _) = dealt(talks), dealt(valid)
     if not len(learnt):
         raise InvalidInput(
             "No conversation has a reply of the assistant that fits.",
@@ -112,6 +115,7 @@ def finetune_chat(
     )
     keep(model, out, adapted)
     write_settings(out, settings, chat)
+    write_exposures(out, learnt, fitted.steps, fitted.seen, which)
     first = shown(tokenizer, next(learnt.from_step(0)))
     report = train_report(model, fitted, len(talks))
     return {**report, "first_batch": first, "left_out": len(talks) - len(learnt)}
@@ -141,17 +145,17 @@ def finetune_preference(
     if settings.dropout:
         set_dropout(model, settings.dropout)
 
-    def dealt(preferences: Sequence[Preference], name: str) -> Preferences:
+    def dealt(preferences: Sequence[Preference], name: str) -> tuple[Preferences, list[int]]:
         read = [
             [reply_tokens(tokenizer, template, one.prompt, reply) for reply in (one.better, one.worse)]
             for one in preferences
         ]
-        fitting = [both for both in read if max(len(reply.ids) for reply in both) <= longest]
-        better, worse = [both[0] for both in fitting], [both[1] for both in fitting]
+        which = [at for at, both in enumerate(read) if max(len(reply.ids) for reply in both) <= longest]
+        better, worse = [read[at][0] for at in which], [read[at][1] for at in which]
         kept = None if state is None else state / f"reference-{name}.safetensors"
-        return Preferences.of(better, worse, model, settings, kept=kept, progress=progress)
+        return Preferences.of(better, worse, model, settings, kept=kept, progress=progress), which
 
-    learnt, held_out = dealt(preferences, "train"), dealt(valid, "valid")
+    (learnt, which), (held_out, _) = dealt(preferences, "train"), dealt(valid, "valid")
     if not len(learnt):
         raise InvalidInput(
             "No pair of replies fits.",
@@ -175,6 +179,7 @@ def finetune_preference(
     )
     keep(model, out, adapted)
     write_settings(out, settings, preference)
+    write_exposures(out, learnt, fitted.steps, fitted.seen, which)
     return train_report(model, fitted, len(preferences))
 
 
@@ -212,3 +217,23 @@ def _fitting(
             return tokens if any(tokens.said) else None
         del messages[first : first + 2]  # a question and its answer
     return None
+
+
+def reply_likelihoods(
+    model: Model, talks: Sequence[ChatTokens], *, progress: Progress = SILENT
+) -> tuple[list[float], list[int]]:
+    """log p of what is said in each conversation, and of how many tokens that is. Nothing is cut or left out."""
+    import torch
+
+    data = Conversations.of(talks, TrainSettings(steps=1, batch_tokens=2048))
+    told = [0.0] * len(talks)
+    progress.begin("scoring text", len(talks), "replies")
+    with torch.inference_mode():
+        model.eval()
+        for batch in data.in_order():
+            for number, value in zip(
+                batch.documents.tolist(), reply_log_probs(model, batch).tolist(), strict=True
+            ):
+                told[number] = value
+            progress.advance(len(batch.documents))
+    return told, [sum(talk.said) for talk in talks]

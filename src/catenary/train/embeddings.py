@@ -65,6 +65,35 @@ def cooccurrence_embeddings(
     table_VD[known, : vectors.shape[1]] = (vectors * (SPREAD * deviation / vectors.std(correction=0))).float()
 
 
+def paired_embeddings(
+    sources: TokenRows, targets: TokenRows, ordinary_ids: Sequence[int], table_VD: torch.Tensor
+) -> None:
+    """Fill the rows of `table_VD` of tokens that occur, so that those which stand in the same pairs lie near each
+    other: a word and its translation, whatever their places. The deviation of the table stays as it is.
+
+    Each pair spreads a weight of its number of tokens over all that stand in it together; what counts is how much
+    oftener than by chance that happens, as above. The idea is latent semantic indexing across languages (Dumais et al.
+    1997, AAAI SS-97-05), with Levy and Goldberg's weights.
+    """
+    vocab_size, dimensions = table_VD.shape
+    rows = [np.repeat(np.arange(len(side)), side.lengths) for side in (sources, targets)]
+    ids = np.concatenate([sources.ids, targets.ids]).astype(np.int64)
+    ordinary_V = np.zeros(vocab_size, bool)
+    ordinary_V[list(ordinary_ids)] = True
+    kept = ordinary_V[ids]
+    places = (np.concatenate(rows)[kept], ids[kept])
+    stands = sparse.coo_array((np.ones(kept.sum()), places), shape=(len(sources), vocab_size)).tocsr()
+    stands.data[:] = 1.0
+    tokens = np.maximum(1.0, np.asarray(stands.sum(axis=1)).ravel())
+    together = (stands.T @ sparse.diags_array(1 / tokens) @ stands).tocoo()
+    pmi = _more_than_chance(together)
+    left, sizes = _factors(pmi, dimensions)
+    known = torch.from_numpy(np.flatnonzero(np.diff(pmi.indptr)))
+    vectors = (left * sizes.sqrt())[known]
+    # A vocabulary smaller than the hidden size has fewer factors: the other columns stay as they were drawn.
+    table_VD[known, : vectors.shape[1]] = (vectors * (table_VD.std() / vectors.std(correction=0))).float()
+
+
 def _positive_pmi(rows: TokenRows, ordinary_ids: Sequence[int], vocab_size: int) -> sparse.csr_array:
     ids = rows.ids.astype(np.int64)
     row_of = np.repeat(np.arange(len(rows)), rows.lengths)
@@ -76,14 +105,18 @@ def _positive_pmi(rows: TokenRows, ordinary_ids: Sequence[int], vocab_size: int)
         near = (row_of[:-distance] == row_of[distance:]) & ordinary_V[left] & ordinary_V[right]
         pairs = (left[near], right[near])
         counts = counts + sparse.coo_array((np.ones(near.sum()), pairs), shape=counts.shape).tocsr()
-    found = (counts + counts.T).tocoo()
-    tokens_V = np.asarray(found.sum(axis=1))
+    return _more_than_chance((counts + counts.T).tocoo())
+
+
+def _more_than_chance(found: sparse.coo_array) -> sparse.csr_array:
+    """max(0, log p(i, j) / (p(i) p(j)^0.75)) of a symmetric matrix of counts."""
+    tokens_V = np.asarray(found.sum(axis=1)).ravel()
     contexts_V = tokens_V**SMOOTHING
     contexts_V /= contexts_V.sum()
     i, j = found.coords
     pmi = np.log(found.data / (tokens_V[i] * contexts_V[j]))
     positive = pmi > 0
-    return sparse.coo_array((pmi[positive], (i[positive], j[positive])), shape=counts.shape).tocsr()
+    return sparse.coo_array((pmi[positive], (i[positive], j[positive])), shape=found.shape).tocsr()
 
 
 def _factors(matrix: sparse.csr_array, rank: int) -> tuple[torch.Tensor, torch.Tensor]:

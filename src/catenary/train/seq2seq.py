@@ -18,6 +18,8 @@ from catenary.tokenizer import save as save_tokenizer
 from catenary.train.adapted import Adapted
 from catenary.train.batches import Batches, TokenRows
 from catenary.train.dropout import set_dropout
+from catenary.train.embeddings import paired_embeddings
+from catenary.train.exposures import write_exposures
 from catenary.train.loop import CHECKPOINT_SECONDS, fit
 from catenary.train.objectives.corrupted import Infilling, Restore, Spans
 from catenary.train.objectives.distilled import Distilled
@@ -26,6 +28,7 @@ from catenary.train.pairs import Pairs
 from catenary.train.report import TrainReport, train_report, write_settings
 from catenary.train.settings import TrainSettings
 from catenary.train.text_settings import DenoiseSettings, DistilSettings, Seq2SeqSettings, SpanSettings
+from catenary.train.vocabulary import ordinary_ids
 
 SENTINELS = 100  # T5's; the first has the highest id
 SENTENCE_ENDS = ("。", "！", "？", "…", ".", "!", "?", "\n")
@@ -68,6 +71,14 @@ def train_seq2seq(
 
     if not pairs[0]:
         raise InvalidInput("There is no text to train on.", got="0 texts")
+    learnt, held_out = dealt(pairs), dealt(valid)
+    if seq2seq.embeddings == "paired":
+        if not isinstance(start, TransformerConfig):
+            raise InvalidInput(
+                "The embeddings of a model that is gone on with are its own.", got="embeddings: paired"
+            )
+        ordinary = ordinary_ids(vocabulary)
+        paired_embeddings(learnt.sources, learnt.targets, ordinary, model.embedding.weight.data)
     set_dropout(model, settings.dropout)
     plain = Seq2Seq(seq2seq.label_smoothing)
     objective: Seq2Seq | Distilled[Any] = plain
@@ -75,10 +86,9 @@ def train_seq2seq(
         objective = distilled(plain, model, teacher)
     if adapted is not None:
         adapted.attach(model, settings.seed)
-    held_out = dealt(valid)
     fitted = fit(
         model,
-        dealt(pairs),
+        learnt,
         objective,
         settings,
         state=state,
@@ -89,6 +99,7 @@ def train_seq2seq(
     )
     keep(model, out, adapted)
     write_settings(out, settings, seq2seq)
+    write_exposures(out, learnt, fitted.steps, fitted.seen)
     return train_report(model, fitted, len(pairs[0]))
 
 
@@ -117,19 +128,24 @@ def pretrain_seq2seq(
     objective = Restore(_damage(damage, vocabulary, tokenizer), eos_id, pad_id, start_id)
     longest = config.max_position_embeddings - 2
 
-    def rows(texts: Sequence[str]) -> TokenRows:
-        encoded = vocabulary.encode_batch(texts)
-        pieces = [ids[at : at + longest] for ids in encoded for at in range(0, len(ids), longest)]
-        return TokenRows.of([piece for piece in pieces if len(piece) > 1])
+    def pieces(texts: Sequence[str]) -> tuple[TokenRows, list[int]]:
+        """Texts in pieces of two tokens or more, and which text each is of."""
+        encoded = enumerate(vocabulary.encode_batch(texts))
+        found = [
+            (text, ids[at : at + longest]) for text, ids in encoded for at in range(0, len(ids), longest)
+        ]
+        kept = [(text, piece) for text, piece in found if len(piece) > 1]
+        return TokenRows.of([piece for _, piece in kept]), [text for text, _ in kept]
 
-    read, held_out = rows(texts), rows(valid)
+    (read, whose), (held_out, _) = pieces(texts), pieces(valid)
     if not len(read):
         raise InvalidInput("There is no text to train on.", got=f"{len(texts)} texts without two tokens")
     set_dropout(model, settings.dropout)
     valid_batches = Batches.of(held_out, settings, pad_id=pad_id)
+    batches = Batches.of(read, settings, pad_id=pad_id)
     fitted = fit(
         model,
-        Batches.of(read, settings, pad_id=pad_id),
+        batches,
         objective,
         settings,
         state=state,
@@ -140,6 +156,7 @@ def pretrain_seq2seq(
     )
     save(model, out)
     write_settings(out, settings, damage)
+    write_exposures(out, batches, fitted.steps, fitted.seen, whose)
     return train_report(model, fitted, len(texts))
 
 

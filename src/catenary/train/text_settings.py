@@ -13,6 +13,9 @@ class Seq2SeqSettings(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="Vaswani et al. 2017, §5.4")
+    embeddings: Literal["random", "paired"] = Field(
+        "random", description="where a new model's token embeddings start; paired: see embeddings.py"
+    )
 
 
 class SpanSettings(BaseModel):
