@@ -38,12 +38,13 @@ models:
   counted: {{family: hmm, task: tag, from: tagged, units: characters}}
   base: {{family: bert, size: nano, from: tagged, tokenizer: zh, {SMALL}, steps: 5, batch_tokens: 512}}
   names: {{init: base, task: tag, from: tagged, units: characters, steps: 150, batch_size: 16, learning_rate: 0.005}}
+  nearest: {{family: match, task: read}}
   reader: {{init: base, task: read, from: asked, steps: 20, batch_size: 16}}
   topics: {{init: base, task: classify, kind: several, from: topics, steps: 20, batch_size: 16, mlm_weight: 0.0}}
   prices: {{init: base, task: classify, kind: number, from: prices, steps: 20, batch_size: 16, mlm_weight: 0.0}}
 evaluations:
   names: {{of: [counted, names], on: tagged.test}}
-  reading: {{of: [reader], on: asked.test, metrics: [exact]}}
+  reading: {{of: [nearest, reader], on: asked.test, metrics: [exact]}}
   topics: {{of: [topics], on: topics.test}}
   prices: {{of: [prices], on: prices.test}}
 """
@@ -103,6 +104,9 @@ def test_every_head_is_trained_and_measured_in_a_chain(tmp_path: Path) -> None:
     [
         ("names: {init: base, task: tag, from: tagged, join: [nr]}", "no entities"),
         ("names: {init: base, task: classify, from: tagged, kind: number, focal: 2.0}", "do not go"),
+        ("names: {init: base, task: classify, from: tagged, keep: ensemble}", "say nothing"),
+        ("names: {init: base, task: classify, from: tagged, teacher: base}", "need a teacher"),
+        ("names: {init: base, task: classify, from: tagged, folds: 3, kind: several}", "do not go"),
         ("names: {init: base, task: tags, from: tagged}", "task"),
         ("names: {init: base, task: tag, from: tagged, mlm_weight: 0.5}", "mlm_weight"),
     ],

@@ -24,7 +24,7 @@ from catenary.inference.folder import (
 from catenary.inference.port import Classifier, Embedder, Generator
 
 TaskName = Literal["classify", "generate", "embed"]
-Engine = Literal["auto", "onnxruntime", "torch", "linear", "recurrent"]
+Engine = Literal["auto", "onnxruntime", "torch", "linear", "recurrent", "ensemble"]
 
 
 @overload
@@ -88,6 +88,8 @@ def _unpacked(file: Path) -> Path:
 
 
 def _engine_for(folder: Path, task: TaskName) -> str:
+    if task == "classify" and (folder / "members").is_dir():
+        return "ensemble"
     if task == "classify" and (folder / ONNX_FILE).is_file():
         return "onnxruntime"
     if any((folder / name).is_file() for name in (SAFETENSORS_FILE, SAFETENSORS_INDEX)):
@@ -143,11 +145,20 @@ def _torch_embedder(folder: Path, threads: int | None) -> Embedder:
 
 
 ENGINE_OF_FAMILY = {"linear": "linear", "lstm": "recurrent", "gru": "recurrent"}  # the controls name it so
+
+
+def _ensemble(folder: Path, threads: int | None) -> Classifier:
+    from catenary.inference.ensemble import load_ensemble, member_folders
+
+    return load_ensemble(folder, [load(member, threads=threads) for member in member_folders(folder)])
+
+
 ENGINES: dict[tuple[str, str], Callable[[Path, int | None], Any]] = {
     ("classify", "onnxruntime"): _onnxruntime,
     ("classify", "torch"): _torch,
     ("classify", "linear"): _linear,
     ("classify", "recurrent"): _recurrent,
+    ("classify", "ensemble"): _ensemble,
     ("generate", "torch"): _torch_generator,
     ("embed", "torch"): _torch_embedder,
 }

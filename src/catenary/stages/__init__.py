@@ -8,6 +8,7 @@
     count_tags  models     the hidden Markov control of a tagger
     fit       models       the linear control of a classifier
     remember  models     the memory that is the control of a writer
+    match     models       the control of a reader: what stands beside the stretch most like the question
     pretrain  models       an encoder or a decoder by what stands in text alone, from scratch or on from another model
     recurrent  models      LSTM and GRU, the neural controls of language models and classifiers
     seq2seq   models       an encoder–decoder from scratch: pairs of texts, or raw text that is damaged
@@ -17,6 +18,7 @@
     tune_seq2seq  models   a pretrained encoder–decoder for translation or summaries
     chat      models       a language model into one that answers; an adapter; a student of a teacher
     preference  models     a chat model that prefers as people do
+    ensemble  models       several classifiers as one
     evaluate  evaluations  models side by side on held-out documents, with intervals and paired tests
     release   releases     compress, export, compare, judge the gates; then people sign
 
@@ -38,11 +40,13 @@ from catenary.stages.collect import COLLECT
 from catenary.stages.count import COUNT
 from catenary.stages.count_tags import COUNT_TAGS
 from catenary.stages.curate import CURATE
+from catenary.stages.ensemble import ENSEMBLE
 from catenary.stages.evaluate import EVALUATE
 from catenary.stages.finetune import FINETUNE
 from catenary.stages.finetune_read import FINETUNE_READ
 from catenary.stages.finetune_tag import FINETUNE_TAG
 from catenary.stages.fit import FIT
+from catenary.stages.match import MATCH
 from catenary.stages.pretrain import PRETRAIN
 from catenary.stages.recurrent import RECURRENT
 from catenary.stages.release import RELEASE
@@ -59,6 +63,8 @@ STAGES: tuple[Stage[Any], ...] = (
     COUNT_TAGS,
     FIT,
     RECURRENT,
+    MATCH,
+    ENSEMBLE,
     FINETUNE_TAG,
     FINETUNE_READ,
     REMEMBER,

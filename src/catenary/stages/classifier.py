@@ -19,7 +19,7 @@ Predict = Callable[[Sequence[Text]], "Predictions"]
 
 def is_control(model: Artifact) -> bool:
     """Whether a model is one that others are measured against: a linear, n-gram, hidden Markov or recurrent model."""
-    return model.stage in ("fit", "count", "count_tags", "recurrent", "remember")
+    return model.stage in ("fit", "count", "count_tags", "recurrent", "remember", "match")
 
 
 def predictor(folder: Path) -> Predict:

@@ -15,7 +15,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from catenary.chain.stage import Estimate, Ref, Stage, Work
-from catenary.stages.labelled import labelled_of, labels_in
+from catenary.data.annotations import annotated_documents_of
+from catenary.errors import InvalidInput
+from catenary.stages.labelled import Labelled, labelled_of, labels_in
 from catenary.stages.pictures import draw_losses
 from catenary.stages.settings import part_of
 from catenary.stages.sizes import FINETUNING, dialled
@@ -31,31 +33,110 @@ class FinetuneSettings(TrainSettings, ClassifySettings):
     init: Annotated[str, Ref("models")]
     task: Literal["classify"]
     from_: Annotated[str, Ref("datasets")] = Field(alias="from")
+    folds: int | None = Field(
+        None, ge=2, description="cross-validation: a model a fold, measured on the rest"
+    )
+    keep: Literal["all", "ensemble"] = Field(
+        "all", description="with folds: one model of all documents, or the mean of the folds'"
+    )
+    unlabelled: Annotated[str | None, Ref("datasets")] = None
+    teacher: Annotated[str | None, Ref("models")] = None
+    confidence: float = Field(0.9, gt=0, le=1, description="of the teacher, for a label to be learnt")
+    rounds: int = Field(1, ge=1, description="after each, the student teaches")
 
     @model_validator(mode="before")
     @classmethod
     def _dial(cls, raw: Any) -> Any:
         return dialled(raw, FINETUNING) if isinstance(raw, dict) else raw
 
+    @model_validator(mode="after")
+    def _ways(self) -> FinetuneSettings:
+        if (self.unlabelled is None) != (self.teacher is None):
+            raise InvalidInput("Unlabelled documents need a teacher, and a teacher needs them.")
+        said = self.model_fields_set
+        alone = sorted(said & {"keep"}) if self.folds is None else []
+        alone += sorted(said & {"confidence", "rounds"}) if self.teacher is None else []
+        if alone:
+            raise InvalidInput(
+                "These settings say nothing here.",
+                got=", ".join(alone),
+                expected="with `folds:` or `teacher:`",
+            )
+        if self.kind != "one" and (self.folds or self.teacher):
+            raise InvalidInput(
+                "These settings do not go with `kind: {kind}`.",
+                kind=self.kind,
+                got="folds, teacher",
+                expected="kind: one, or without them",
+            )
+        if self.folds and self.teacher:
+            raise InvalidInput("Set either folds or teacher.")
+        return self
+
 
 def run(work: Work[FinetuneSettings]) -> Mapping[str, Any]:
-    from catenary.train import finetune_classifier
-
     dataset, kind = work.inputs["from"].path, work.settings.kind
     train, valid = labelled_of(dataset, "train", kind), labelled_of(dataset, "valid", kind)
-    report = finetune_classifier(
-        work.inputs["init"].path,
+    report = _learnt(work, train, valid)
+    draw_losses(report, work.out)
+    headline = headline_of(report, "accuracy", "mae")
+    if "cross_validation" in report:
+        spread = report["cross_validation"]["accuracy"]
+        headline["folds' accuracy"] = f"{spread['mean']:.4f} [{spread['low']:.4f}, {spread['high']:.4f}]"
+    return {"headline": headline, "labels": labels_in(train), **report}
+
+
+def _learnt(work: Work[FinetuneSettings], train: Labelled, valid: Labelled) -> Mapping[str, Any]:
+    """Trained once, a fold at a time, or with a teacher."""
+    from catenary.train import finetune_classifier
+    from catenary.train.folds import cross_validate
+    from catenary.train.pseudo_label import Unlabelled, finetune_with_teacher
+
+    settings, init = work.settings, work.inputs["init"].path
+    training, classify = part_of(settings, TrainSettings), part_of(settings, ClassifySettings)
+    held_out = (valid.texts, valid.labels)
+    if settings.folds is not None:
+        return cross_validate(
+            init,
+            train.texts,
+            train.labels,
+            training,
+            work.out,
+            folds=settings.folds,
+            keep=settings.keep,
+            classify=classify,
+            valid=held_out,
+            state=work.state,
+            progress=work.progress,
+        )
+    if settings.teacher is not None:
+        rest = annotated_documents_of(work.inputs["unlabelled"].path, "train")
+        return finetune_with_teacher(
+            init,
+            work.inputs["teacher"].path,
+            train.texts,
+            train.labels,
+            Unlabelled([one.id for one in rest], [one.text for one in rest]),
+            training,
+            work.out,
+            confidence=settings.confidence,
+            rounds=settings.rounds,
+            classify=classify,
+            valid=held_out,
+            state=work.state,
+            progress=work.progress,
+        )
+    return finetune_classifier(
+        init,
         train.texts,
         train.labels,
-        part_of(work.settings, TrainSettings),
+        training,
         work.out,
-        classify=part_of(work.settings, ClassifySettings),
-        valid=(valid.texts, valid.labels),
+        classify=classify,
+        valid=held_out,
         state=work.state,
         progress=work.progress,
     )
-    draw_losses(report, work.out)
-    return {"headline": headline_of(report, "accuracy", "mae"), "labels": labels_in(train), **report}
 
 
 def headline_of(report: Mapping[str, Any], *figures: str) -> dict[str, Any]:

@@ -181,12 +181,15 @@ def tags(asked: Measured, progress: Progress) -> Outcome:
 def answers(asked: Measured, progress: Progress) -> Outcome:
     """Readers, and the control that takes the best-matching sentence."""
     from catenary.evaluate import reading_report
+    from catenary.inference.match import answer
     from catenary.inference.read import load_reader
 
     held_out = asked_of(asked.dataset, asked.split)
     asked.some(held_out.ids)
 
     def told(model: Artifact) -> list[str | None]:
+        if model.stage == "match":
+            return [answer(q, c) for q, c in zip(held_out.questions, held_out.contexts, strict=True)]
         reader = load_reader(model.path)
         return [one.text for one in reader.answer(held_out.questions, held_out.contexts)]
 
