@@ -8,13 +8,13 @@ that stand on it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from catenary.chain.file_digests import FileDigests
 from catenary.chain.spec import Chain, Link
-from catenary.chain.stage import Estimate
+from catenary.chain.stage import Estimate, Known
 from catenary.messages import say
 from catenary.store import Store, recipe_id
 
@@ -49,8 +49,8 @@ class Plan:
         return tuple(step for step in self.steps if not step.reused)
 
 
-def plan(chain: Chain, store: Store) -> Plan:
-    """Resolve the recipes of all links.
+def plan(chain: Chain, store: Store, *, measure: bool = False) -> Plan:
+    """Resolve the recipes of all links. With `measure`, links that would run may be tried out for their estimates.
 
     Raises InvalidInput or NotFound where a source's files are not as the chain file says.
     """
@@ -74,23 +74,35 @@ def plan(chain: Chain, store: Store) -> Plan:
             reason=""
             if reused
             else _reason(store, earlier.artifact_id if earlier else None, settings, inputs, steps, link),
-            estimate=_estimate(
-                store, link, id, reused, settings, [steps[name].estimate for name in link.inputs.values()]
-            ),
+            estimate=_estimate(store, link, id, reused, settings, steps, measure),
         )
     digests.save()
     return Plan(chain, tuple(steps.values()))
 
 
 def _estimate(
-    store: Store, link: Link, id: str, reused: bool, settings: Mapping[str, Any], inputs: Sequence[Estimate]
+    store: Store,
+    link: Link,
+    id: str,
+    reused: bool,
+    settings: Mapping[str, Any],
+    steps: Mapping[str, Planned],
+    measure: bool,
 ) -> Estimate:
     if reused:
         return Estimate(0.0, 0, store.get(id).manifest.size)
+    if link.stage.forecast:
+        known = {
+            role: Known(steps[name].link.settings, store.get(steps[name].id) if steps[name].reused else None)
+            for role, name in link.inputs.items()
+        }
+        found = link.stage.forecast(link.settings, known, measure)
+        if found is not None:
+            return found
     if "content" in settings:
         input_bytes = [int(file["bytes"]) for file in settings["content"].get("files", [])]
     else:
-        input_bytes = [estimate.disk_bytes for estimate in inputs]
+        input_bytes = [steps[name].estimate.disk_bytes for name in link.inputs.values()]
     return link.stage.estimate(link.settings, input_bytes)
 
 

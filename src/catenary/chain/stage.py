@@ -50,6 +50,14 @@ class Estimate:
     disk_bytes: int = 0
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known beforehand of a link that another stands on: its settings, and its artifact where it is made."""
+
+    settings: BaseModel
+    artifact: Artifact | None
+
+
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -95,6 +103,10 @@ class Stage(Generic[S]):
     estimate: Callable[[S, Sequence[int]], Estimate] = field(
         default=lambda settings, input_bytes: Estimate(1.0, disk_bytes=sum(input_bytes))
     )
+
+    # role → what is known of the links it stands on, and whether this machine may be measured for it (takes seconds);
+    # None: not enough is known, and `estimate` is asked instead
+    forecast: Callable[[S, Mapping[str, Known], bool], Estimate | None] | None = None
 
     def inputs_of(self, settings: S) -> dict[str, str]:
         """role → "section.name" of every link that `settings` stands on."""

@@ -23,15 +23,22 @@ from catenary.messages import say
 @click.command(
     "plan",
     help=say("Show what would run, what is reused, and the time, memory and disk it takes."),
-    epilog=example("catenary plan\ncatenary plan --set models.base.steps=200 --json"),
+    epilog=example("catenary plan --measure\ncatenary plan --set models.base.steps=200 --json"),
 )
 @file_option
 @set_option
+@click.option(
+    "--measure",
+    is_flag=True,
+    help=say(
+        "Try out the models that would be trained, for estimates of this machine (once, some seconds each)."
+    ),
+)
 @json_option
-def command(file: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+def command(file: Path | None, overrides: tuple[str, ...], measure: bool, as_json: bool) -> None:
     chain = load_chain(file, overrides)
     with open_store(chain) as store:
-        planned = plan(chain, store)
+        planned = plan(chain, store, measure=measure)
     if as_json:
         print_json(as_data(planned))
         return

@@ -19,14 +19,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
-from catenary.chain.stage import Estimate, How, Ref, Stage, Work
+from catenary.chain.stage import Estimate, How, Known, Ref, Stage, Work
 from catenary.data.texts import texts_of
 from catenary.errors import InvalidInput
 from catenary.stages.pictures import draw_losses
+from catenary.stages.reading import reading_of
 from catenary.stages.settings import part_of
 from catenary.stages.sizes import CAUSAL, GOING_ON, PRETRAINING, SHAPE, Size, dialled, shape
 from catenary.train.settings import LaunchSettings, MaskedLMSettings, TrainSettings
 
+START_SECONDS = 4.0  # to load torch, read the text and write the model
 BYTES_PER_TOKEN = 6  # of a dataset's Parquet files, which are compressed
 FLOPS_PER_SECOND = 120e9  # of small steps on two cores
 SECONDS_PER_TOKEN = 2e-5  # what a small step costs besides its matrix products
@@ -205,6 +207,73 @@ def estimate(settings: PretrainSettings, sizes: Sequence[int]) -> Estimate:
     )
 
 
+def forecast(settings: PretrainSettings, known: Mapping[str, Known], measure: bool) -> Estimate | None:
+    """By what a few steps of this shape take on this machine; None where the model's shape or text is not known."""
+    from catenary.train.forecast import forecast as costs
+
+    tokenizer = known.get("tokenizer")
+    reading = reading_of([one for role, one in known.items() if role.startswith("from.")], tokenizer)
+    if settings.family is None or tokenizer is None or settings.batch_tokens is None:
+        return None
+    if reading is None and (settings.steps is None or settings.objective == "mlm"):
+        return None
+    vocab_size = (
+        tokenizer.artifact.manifest.report["headline"]["tokens"]
+        if tokenizer.artifact
+        else getattr(tokenizer.settings, "vocab_size", None)
+    )
+    chosen = {name: getattr(settings, name) for name in SHAPE}
+    shape = {name: value for name, value in chosen.items() if value is not None}
+    if vocab_size is None or not {"num_hidden_layers", "max_position_embeddings"} <= shape.keys():
+        return None
+    context = int(shape["max_position_embeddings"])
+    tokens, documents = (reading.tokens, reading.documents) if reading else (context, 1)
+    length = max(8, min(context, round(tokens / max(1, documents))))
+    if settings.objective == "mlm":
+        length = -(-length // 8) * 8  # padded
+        tokens = length * documents
+    in_pass = max(1, -(-tokens // settings.batch_tokens))
+    passes = -(-settings.least_steps // in_pass)
+    steps = settings.steps or in_pass * max(settings.epochs or 0, passes)
+    told = part_of(settings, TrainSettings)
+    moving = {
+        **{name: getattr(told, name) for name in ("optimiser", "precision", "dropout", "ema")},
+        "steps": 1,
+        "batch_tokens": settings.batch_tokens,
+    }
+    cost = costs(
+        {
+            "family": settings.family,
+            "objective": settings.objective,
+            "vocab_size": vocab_size,
+            "shape": shape,
+            "settings": moving,
+            "document_tokens": length,
+            "mask_rate": settings.mask_rate,
+        },
+        -(-min(settings.batch_tokens, tokens) // settings.accumulate),
+        measure=measure,
+    )
+    if cost is None:
+        return None
+    validations = steps // settings.eval_every if settings.eval_every else -(-steps // in_pass)
+    held_out = reading.held_out if reading else 0
+    weights = approximate_weights(shape, int(vocab_size))
+    return Estimate(
+        START_SECONDS
+        + cost.seconds(steps, settings.accumulate)
+        + validations * held_out * cost.valid_token_seconds,
+        cost.memory_bytes + (4 * weights if settings.monitor else 0),
+        4 * weights + (8 << 20),
+    )
+
+
+def approximate_weights(shape: Mapping[str, Any], vocab_size: int) -> int:
+    """Of a Transformer of this shape, biases and norms left out."""
+    width, inner = shape.get("hidden_size", 128), shape.get("intermediate_size", 512)
+    return int(vocab_size * width + shape["num_hidden_layers"] * width * (4 * width + 3 * inner))
+
+
 PRETRAIN = Stage(
     name="pretrain",
     version=1,
@@ -216,4 +285,5 @@ PRETRAIN = Stage(
     families=(*ENCODERS, *DECODERS),
     takes=lambda raw: "init" not in raw or raw.get("objective") in ("mlm", "clm"),
     estimate=estimate,
+    forecast=forecast,
 )

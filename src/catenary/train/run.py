@@ -92,7 +92,16 @@ class Run:
         when the loss has spiked.
         """
         self.lately.append(batch.documents)
-        loss, collected = self._slopes(batch, objective, learning_rate)
+        loss, collected = self.slopes(batch, objective, learning_rate)
+        self.move(learning_rate, collected)
+        self.step += 1
+        self.tokens += batch.tokens
+        self.losses.append(loss)
+        self.seen = seen_after(self.seen, batch.documents)
+        self._look_back(learning_rate)
+
+    def move(self, learning_rate: float, collected: float | None) -> None:
+        """Along the gradients that `slopes` left; `collected` is what it told."""
         norm = self.weights.gather_gradient(self.settings.clip, collected=collected)
         self._watch("gradient norm", norm, learning_rate)
         self.optimiser.step(learning_rate)
@@ -102,13 +111,8 @@ class Run:
             decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
             for averaged, flat in zip(self.average, self.weights.flats, strict=True):
                 averaged.lerp_(flat.master.data, 1 - decay)
-        self.step += 1
-        self.tokens += batch.tokens
-        self.losses.append(loss)
-        self.seen = seen_after(self.seen, batch.documents)
-        self._look_back(learning_rate)
 
-    def _slopes(self, batch: B, objective: Objective[B], learning_rate: float) -> tuple[float, float | None]:
+    def slopes(self, batch: B, objective: Objective[B], learning_rate: float) -> tuple[float, float | None]:
         """(the loss, the weights of all parts): the gradients are there. Without parts the second is None."""
         parts = batch.split(self.settings.accumulate)
         if len(parts) == 1 and self.team.size == 1:
