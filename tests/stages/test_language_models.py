@@ -11,12 +11,14 @@ import pytest
 from catenary.chain.plan import plan
 from catenary.chain.run import run
 from catenary.chain.spec import load
+from catenary.chain.stage import Known
 from catenary.chain.trace import Node, trace
 from catenary.config import Home
 from catenary.data.shards import read_split
 from catenary.errors import InvalidInput
 from catenary.stages import STAGES
 from catenary.stages.exposure import exposure
+from catenary.stages.reading import reading_of
 from catenary.store import Store
 from catenary.train.exposures import steps_with
 from tests.chain.craft import Quiet
@@ -75,6 +77,14 @@ def test_language_models_are_measured_beside_their_control(tmp_path: Path) -> No
             for one in run(plan(load(path, STAGES), store), store, Quiet())
         }
         assert not store.verify()
+        # What planning reads off the files is what training then read.
+        known = Known(None, made["datasets.lines"]), Known(None, made["tokenizers.zh"])
+        reading = reading_of([known[0]], known[1])
+        assert reading.documents == made["models.writer"].manifest.report["documents"]
+        steps_in_pass = -(-reading.tokens // 512)
+        told = made["models.writer"].manifest.report["tokens"]
+        assert told == pytest.approx(60 * reading.tokens / steps_in_pass, rel=0.02)
+        assert reading.tokens == pytest.approx(11 * reading.documents, rel=0.02)
         # One document, from the lineage down to the step in which each model first saw it.
         dataset = made["datasets.lines"]
         for split, seen in (("train", True), ("test", False)):

@@ -235,6 +235,8 @@ def forecast(settings: PretrainSettings, known: Mapping[str, Known], measure: bo
     in_pass = max(1, -(-tokens // settings.batch_tokens))
     passes = -(-settings.least_steps // in_pass)
     steps = settings.steps or in_pass * max(settings.epochs or 0, passes)
+    # The last step of a pass is shorter than the others.
+    step_tokens = tokens // in_pass if reading else settings.batch_tokens
     told = part_of(settings, TrainSettings)
     moving = {
         **{name: getattr(told, name) for name in ("optimiser", "precision", "dropout", "ema")},
@@ -251,7 +253,7 @@ def forecast(settings: PretrainSettings, known: Mapping[str, Known], measure: bo
             "document_tokens": length,
             "mask_rate": settings.mask_rate,
         },
-        -(-min(settings.batch_tokens, tokens) // settings.accumulate),
+        max(1, step_tokens // settings.accumulate),
         measure=measure,
     )
     if cost is None:

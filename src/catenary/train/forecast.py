@@ -44,14 +44,15 @@ def forecast(wanted: Mapping[str, Any], part_tokens: int, *, measure: bool) -> C
     None where this machine has not been measured for it and `measure` does not say to, or the measuring failed.
     """
     tokens = min(part_tokens, MOST_TOKENS)
-    layers = wanted["shape"]["num_hidden_layers"]
+    layers: int = wanted["shape"]["num_hidden_layers"]
     tried = {n: _tried({**wanted, "tokens": tokens, "layers": n}, measure) for n in (1, 2)}
     one, two = tried[1], tried[2]
     if one is None or two is None:
         return None
+    first, second = one, two
 
     def at(name: str) -> float:
-        return max(one[name] + (layers - 1) * (two[name] - one[name]), one[name])
+        return max(first[name] + (layers - 1) * (second[name] - first[name]), first[name])
 
     return Cost(
         at("part_seconds") * part_tokens / tokens,

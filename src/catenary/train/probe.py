@@ -38,7 +38,6 @@ def probe(wanted: dict[str, Any]) -> dict[str, float]:
     random = np.random.default_rng(0)
     documents = STEPS * max(1, -(-tokens // length)) + 1
     ids = random.integers(SPECIAL, wanted["vocab_size"], documents * (length + 1))
-    model: torch.nn.Module
     if wanted["objective"] == "clm":
         model = build(configure(wanted["family"], **shape, bos_token_id=5, eos_token_id=6), "clm", seed=0)
         starts = np.arange(documents + 1) * (length + 1)
@@ -50,7 +49,7 @@ def probe(wanted: dict[str, Any]) -> dict[str, float]:
         rows = TokenRows.of([ids[i * length : (i + 1) * length].tolist() for i in range(documents)])
         dealer = Batches(rows, 0, batch_tokens=tokens)
         objective = MaskedLM(wanted["mask_rate"], 4, tuple(range(SPECIAL, wanted["vocab_size"])))
-    set_dropout(model, settings.dropout)  # type: ignore[arg-type]
+    set_dropout(model, settings.dropout)
     run = Run.start(model, settings)
     model.train()
     parts, rests = [], []
