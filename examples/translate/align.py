@@ -32,7 +32,8 @@ CHINESE_END = re.compile(r"(?<=[。！？])(?![」”）)])")
 ANCHOR = re.compile(r"[A-Za-z]{2,}|\d+(?:\.\d+)?")
 
 CHINESE_PER_ENGLISH = 0.35  # characters; of all paragraphs of the help
-VARIANCE = 1.2  # of a Chinese length around it, for each English character (Gale and Church have 6.8 for European pairs)
+# Of a Chinese length around that, for each English character; Gale and Church have 6.8 for European languages.
+VARIANCE = 1.2
 ANCHOR_BONUS = 1.0
 # English sentences, Chinese sentences → −log of how often that happens (Gale and Church, table 5)
 BEADS = {(1, 1): 0.12, (1, 0): 4.6, (0, 1): 4.6, (2, 1): 2.4, (1, 2): 2.4, (2, 2): 4.5}
@@ -49,10 +50,10 @@ def main() -> None:
 
 
 def find(given: Path | None, scratch: Path) -> Path:
-    """The folder that both packages are unpacked in."""
-    for root in [given] if given is not None else [Path("/")]:
-        if all(any(root.glob(f"**/{HELP}/{language}")) for language in ("en-US", "zh-CN")) if given else (root / HELP / "zh-CN").is_dir():
-            return root
+    """The folder that both packages are unpacked in. Raises SystemExit where they are not in the one given."""
+    root = given or Path("/")
+    if all((root / HELP / language).is_dir() for language in ("en-US", "zh-CN")):
+        return root
     if given is not None:
         raise SystemExit(f"{given} does not hold {HELP}/en-US and {HELP}/zh-CN")
     for package in PACKAGES:
@@ -64,8 +65,7 @@ def find(given: Path | None, scratch: Path) -> Path:
 
 def pairs(root: Path) -> Iterator[tuple[str, str, str]]:
     """(page, English, Chinese) of each aligned sentence."""
-    english = next(iter(root.glob(f"**/{HELP}/en-US/text"))) if root != Path("/") else root / HELP / "en-US/text"
-    chinese = next(iter(root.glob(f"**/{HELP}/zh-CN/text"))) if root != Path("/") else root / HELP / "zh-CN/text"
+    english, chinese = root / HELP / "en-US/text", root / HELP / "zh-CN/text"
     for path in sorted(english.rglob("*.html")):
         page = str(path.relative_to(english).with_suffix(""))
         other = chinese / path.relative_to(english)

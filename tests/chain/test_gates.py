@@ -64,6 +64,17 @@ def test_outcomes(raw: dict[str, Any], outcome: str) -> None:
     assert result.sentence
 
 
+@pytest.mark.parametrize(("difference", "outcome"), [(-0.5, "passed"), (0.5, "failed")])
+def test_of_a_perplexity_the_smaller_one_is_better(difference: float, outcome: str) -> None:
+    names = ("fluency.writer.perplexity", "fluency.trigram.perplexity")
+    facts = Facts(
+        metrics={name: Metric(9.0, 8.0, 10.0, 100) for name in names},
+        comparisons={names: Comparison(difference, difference - 0.1, difference + 0.1, 0.001, 100)},
+    )
+    [result] = judge([gate({"metric": names[0], "better_than": names[1]})], facts)
+    assert result.outcome == outcome
+
+
 def test_no_source_at_all_is_no_known_licence() -> None:
     assert judge([gate({"licences": ["MIT"]})], Facts())[0].outcome == "failed"
 

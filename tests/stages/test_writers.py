@@ -14,6 +14,7 @@ from catenary.chain.spec import load
 from catenary.config import Home
 from catenary.errors import InvalidInput
 from catenary.models import is_adapter
+from catenary.models import load as load_model
 from catenary.stages import STAGES
 from catenary.store import Store
 from tests.chain.craft import Quiet
@@ -49,6 +50,12 @@ evaluations:
   prose: {{of: [memory, mt, student], on: pairs.test, metrics: [bleu, chrf, rougeL], beams: 2, max_new_tokens: 8}}
   replies: {{of: [echo, light], on: talks.test, metrics: [chrf], max_new_tokens: 8}}
   likely: {{of: [base, helper, light], on: talks.test, metrics: [reply_perplexity], control: base}}
+releases:
+  light:
+    from: light
+    quantise: none
+    formats: [safetensors]
+    gates: [{{metric: likely.light.reply_perplexity, better_than: likely.base.reply_perplexity}}, {{licences: [MIT]}}]
 """
 
 
@@ -90,6 +97,10 @@ def test_writers_are_trained_and_measured_beside_their_controls(tmp_path: Path) 
     assert is_adapter(made["models.light"].path)
     assert made["models.light"].manifest.size < made["models.helper"].manifest.size
     assert not is_adapter(made["models.polite"].path)
+    released = load_model(made["releases.light"].path)  # the adapter is in it
+    assert not [name for name in released.state_dict() if "lora" in name]
+    assert (made["releases.light"].path / "chat_template.jinja").is_file()
+    assert reports["releases.light"]["outcome"] == "passed"
     assert "⟦" in (made["models.helper"].path / "first_batch.md").read_text("utf-8")
     samples = (made["models.student"].path / "samples.jsonl").read_text("utf-8").splitlines()
     assert len(samples) == reports["models.student"]["documents"]
@@ -104,6 +115,8 @@ def test_writers_are_trained_and_measured_beside_their_controls(tmp_path: Path) 
         ("teacher: tuned, from_samples", "from_samples", "teacher"),
         ("objective: denoise", "objective: denoise, span: {}", "another objective"),
         ("rank: 2", "rank: 0", "rank"),
+        ("quantise: none", "quantise: int8", "full precision"),
+        ("{licences: [MIT]}", "{parity: 0.9}", "parity"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_line(tmp_path: Path, old: str, new: str, message: str) -> None:

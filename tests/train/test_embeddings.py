@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 import torch
 
 from catenary.train.batches import TokenRows
-from catenary.train.embeddings import cooccurrence_embeddings
+from catenary.train.embeddings import cooccurrence_embeddings, paired_embeddings
 
 
 def made():
@@ -31,3 +32,20 @@ def test_special_and_unseen_tokens_stay_and_the_spread_is_as_asked():
 
 def test_the_same_texts_give_the_same_bits():
     assert torch.equal(made(), made())
+
+
+def test_a_word_and_its_translation_start_as_neighbours():
+    """Words 10 to 29 are translated by 40 to 59, in another order in each pair."""
+    random = np.random.default_rng(0)
+    sources = [random.choice(np.arange(10, 30), 5, replace=False) for _ in range(400)]
+    targets = [random.permutation(words) + 30 for words in sources]
+    table = torch.randn(64, 16, generator=torch.Generator().manual_seed(1))
+    before = table.clone()
+
+    paired_embeddings(TokenRows.of(sources), TokenRows.of(targets), range(7, 64), table)
+
+    near = torch.nn.functional.normalize(table, dim=-1)
+    translated = (near[10:30] @ near[40:60].T).argmax(-1)
+    assert (translated == torch.arange(20)).float().mean() > 0.9
+    assert torch.equal(table[:10], before[:10])  # what does not occur stays as it was drawn
+    assert table[10:30].std() == pytest.approx(before.std().item(), rel=0.2)

@@ -83,6 +83,10 @@ class Gate(Settings, ABC):
         """Whether the facts hold, the evidence, and a sentence about it."""
 
 
+# Figures of which a smaller one is better; in all others a larger one is.
+LESS_IS_BETTER = frozenset({"perplexity", "reply_perplexity", "bits_per_byte", "mae", "rmse"})
+
+
 class MetricGate(Gate):
     """A measured figure clears a line, or beats another model's on the same items."""
 
@@ -133,7 +137,8 @@ class MetricGate(Gate):
             )
         evidence = {"value": mine.value, "other": theirs.value, "difference": paired.difference,
                     "low": paired.low, "high": paired.high, "p": paired.p, "n": paired.n}  # fmt: skip
-        passed = paired.difference > 0 and paired.p < self.p_below
+        ahead = -paired.difference if self.metric.rsplit(".", 1)[-1] in LESS_IS_BETTER else paired.difference
+        passed = ahead > 0 and paired.p < self.p_below
         sentence = f"{self.metric} - {other} = {paired.difference:+.4f} (p = {paired.p:.2g}, n = {paired.n})"
         return passed, evidence, sentence
 

@@ -26,7 +26,7 @@ from catenary.evaluate.intervals import Floats, bca, resample
 from catenary.evaluate.metrics import METRICS, Tally, all_labels, check_paired, numbered
 
 Outcome = Literal["better", "undecided", "worse"]
-LESS_IS_BETTER = frozenset({"perplexity", "bits_per_byte", "mae", "rmse"})
+LESS_IS_BETTER = frozenset({"perplexity", "reply_perplexity", "bits_per_byte", "mae", "rmse"})
 Test = Literal["mcnemar_exact", "paired_bootstrap"]
 
 

@@ -32,6 +32,7 @@ from catenary.train.settings import TrainSettings
 from catenary.train.text_settings import ChatSettings, DistilSettings, PreferenceSettings
 
 BYTES_PER_SECOND = 3e3  # of a dataset's Parquet files and one pass, for a model of 135M on two cores
+ADAPTER_BYTES = 1 << 20  # a rank, on the layers of such a model
 TRAINING_MEMORY = 6  # times the model's file: masters, averages, gradients and what a step holds
 
 
@@ -107,12 +108,12 @@ def run_chat(work: Work[ChatStageSettings]) -> Mapping[str, Any]:
         adapted=_adapted(settings.adapter, init.id),
         teacher=teacher,
         valid=talks_of(dataset, "valid"),
+        show=lambda first: _show_first_batch(first, work.out),
         state=work.state,
         progress=work.progress,
     )
     draw_losses(report, work.out)
     first = report["first_batch"]
-    _show_first_batch(first, work.out)
     headline = {
         "parameters": report["parameters"],
         "steps": report["steps"],
@@ -201,9 +202,10 @@ def _show_first_batch(first: Sequence[tuple[str, bool]], out: Path) -> None:
 def estimate(settings: TrainSettings, sizes: Sequence[int]) -> Estimate:
     """By the passes over the dataset."""
     data, model = min(sizes), max(sizes)
-    return Estimate(
-        20 + data * (settings.epochs or 1) / BYTES_PER_SECOND, (1400 << 20) + TRAINING_MEMORY * model, model
-    )
+    adapter = getattr(settings, "adapter", None)
+    memory = (1400 << 20) + (2 if adapter else TRAINING_MEMORY) * model
+    disk = ADAPTER_BYTES * adapter.lora.rank if adapter else model
+    return Estimate(20 + data * (settings.epochs or 1) / BYTES_PER_SECOND, memory, disk)
 
 
 CHAT = Stage(

@@ -24,13 +24,18 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, field_validator
 
 from catenary.access.roles import role
-from catenary.chain.gates import AnyGate, Comparison, Facts, Metric, MetricGate, judge, verdict
+from catenary.chain.gates import AnyGate, Comparison, Facts, Metric, MetricGate, ParityGate, judge, verdict
 from catenary.chain.stage import Estimate, Ref, Settings, Stage, Work, references
 from catenary.data.texts import texts_of
 from catenary.errors import InvalidInput
+from catenary.stages.chat import ChatStageSettings, PreferenceStageSettings
 from catenary.stages.evaluate import METRICS, EvaluateSettings
+from catenary.stages.open_model import open_model
+from catenary.stages.seq2seq import NewSeq2SeqSettings, TunedSeq2SeqSettings
 from catenary.store import Artifact
 
+WRITERS = (ChatStageSettings, PreferenceStageSettings, NewSeq2SeqSettings, TunedSeq2SeqSettings)
+WRITER_STAGES = ("chat", "preference", "seq2seq", "tune_seq2seq")
 PARITY_TEXTS = 5000  # held-out documents that trained and exported model both answer
 
 
@@ -64,7 +69,9 @@ def inputs(settings: ReleaseSettings) -> Mapping[str, str]:
 
 
 def check(settings: ReleaseSettings, stands_on: Mapping[str, BaseModel]) -> None:
-    """Every figure that a gate speaks of is one that its evaluation will measure."""
+    """Every figure that a gate speaks of is one that its evaluation will measure; what writes is released whole."""
+    if isinstance(stands_on["from"], WRITERS):
+        _check_writer(settings)
     for gate in settings.gates:
         for name in (gate.metric, gate.better_than) if isinstance(gate, MetricGate) else ():
             if name is None:
@@ -103,16 +110,20 @@ def run(work: Work[ReleaseSettings]) -> Mapping[str, Any]:
 
     settings = work.settings
     model = work.inputs["from"]
-    if model.stage != "finetune":
+    writes = model.stage in WRITER_STAGES
+    if model.stage != "finetune" and not writes:
         raise InvalidInput(
-            "Only a fine-tuned classifier can be released by this version.",
+            "Models of this kind are not released by this version.",
             where=work.link,
             got=f"{work.names['from']} ({model.stage})",
-            expected="a model with `init:` and `task: classify`",
+            expected="a model with `init:` and a `task:` of classify, chat, preference, translate or summarise",
         )
     work.progress.begin("exporting", total=2 + len(settings.gates), unit="steps")
     quantise = None if settings.quantise == "none" else settings.quantise
-    export(model.path, work.out, formats=settings.formats, quantise=quantise)
+    if writes:
+        _write_whole(work, model)
+    else:
+        export(model.path, work.out, formats=settings.formats, quantise=quantise)
     work.progress.advance(1)
     lineage = [*work.ancestors(model.id), model]
     facts = Facts(
@@ -133,8 +144,30 @@ def run(work: Work[ReleaseSettings]) -> Mapping[str, Any]:
         "gates": [asdict(result) for result in results],
         "outcome": outcome,
         "sizes": sizes,
-        "labels": model.manifest.report["labels"],
+        "labels": model.manifest.report.get("labels", []),
     }
+
+
+def _check_writer(settings: ReleaseSettings) -> None:
+    if settings.quantise != "none" or settings.formats != ["safetensors"]:
+        raise InvalidInput(
+            "A model that writes is released in full precision by this version, its adapter folded in.",
+            got=f"{settings.quantise}, {', '.join(settings.formats)}",
+            expected="`quantise: none` and `formats: [safetensors]`",
+        )
+    if any(isinstance(gate, ParityGate) for gate in settings.gates):
+        raise InvalidInput(
+            "The gate parity compares an exported classifier with the trained one; what writes is exported as it is.",
+            got="parity",
+        )
+
+
+def _write_whole(work: Work[ReleaseSettings], model: Artifact) -> None:
+    """The model as Hugging Face lays it out, any adapter folded in, with its tokenizer and template."""
+    from catenary.models import copy_companions, save
+
+    save(open_model(work, model), work.out)
+    copy_companions(model.path, work.out)
 
 
 def _evaluations(inputs: Mapping[str, Artifact]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -148,7 +148,13 @@ def _likely(
     """How likely each chat model finds the replies that are there, in perplexity and bits per byte."""
     import numpy as np
 
-    from catenary.evaluate import Likelihoods, language_model_report, verdict, write_report
+    from catenary.evaluate import (
+        Likelihoods,
+        compare_likelihoods,
+        language_model_report,
+        verdict,
+        write_report,
+    )
     from catenary.tokenizer import ChatTemplate, load, read_template, reply_tokens, special_tokens
     from catenary.train import reply_likelihoods
 
@@ -173,6 +179,18 @@ def _likely(
     for lang in LANGUAGES:
         (work.out / lang).mkdir()
         write_report(work.out / lang, language_model=report, title=work.link, lang=lang)
+    # Perplexities compare where the models count the same tokens; bits per byte always do.
+    without = {name: replace(one, text_bytes=None) for name, one in scored.items()}
+    by_token = [
+        replace(
+            compare_likelihoods(
+                {one.first: without[one.first], one.second: without[one.second]}, seed=settings.seed
+            ),
+            metric="reply_perplexity",
+        )
+        for one in report.comparisons
+        if np.array_equal(scored[one.first].tokens, scored[one.second].tokens)
+    ]
     best = min(report.models, key=lambda model: model.metrics["bits_per_byte"].value)
     perplexity = best.metrics["perplexity"]
     return {
@@ -191,6 +209,6 @@ def _likely(
         },
         "comparisons": [
             {**asdict(one), "outcome": one.outcome, "verdict": verdict(one, "en")}
-            for one in report.comparisons
+            for one in (*by_token, *report.comparisons)
         ],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,14 @@ from catenary.train.settings import TrainSettings
 from catenary.train.text_settings import ChatSettings, DistilSettings, PreferenceSettings
 
 Talk = Sequence[Message]
+FirstBatch = Sequence[tuple[str, bool]]  # tokens, and whether the loss counts each
 SHOWN_TOKENS = 400  # of the first batch
 
 
 class ChatReport(TrainReport):
     """`first_batch`: the first tokens of the first step, and which of them the loss counts."""
 
-    first_batch: list[tuple[str, bool]]
+    first_batch: FirstBatch
     left_out: int  # conversations without a reply that fits
 
 
@@ -68,6 +69,7 @@ def finetune_chat(
     adapted: Adapted | None = None,
     teacher: tuple[Model, DistilSettings] | None = None,
     valid: Sequence[Talk] = (),
+    show: Callable[[FirstBatch], None] | None = None,
     state: Path | None = None,
     progress: Progress = SILENT,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
@@ -76,7 +78,8 @@ def finetune_chat(
 
     A model without a template gets a plain one. Conversations stand whole and apart in a step; one that is longer
     than the model (or `max_tokens`) loses its earliest turns. With `adapted` the weights stay and an adapter learns;
-    `out` then holds the adapter alone, beside tokenizer and template. What `fit` raises passes through.
+    `out` then holds the adapter alone, beside tokenizer and template. `show` is given the first batch before the first
+    step: what a mask counts is best seen before hours are spent. What `fit` raises passes through.
     """
     tokenizer, template = speaker(folder, out)
     longest = min(
@@ -97,6 +100,9 @@ def finetune_chat(
             expected="messages of the roles user and assistant, shorter than {tokens} tokens",
             tokens=longest,
         )
+    first = shown(tokenizer, next(learnt.from_step(0)))
+    if show is not None:
+        show(first)
     set_dropout(model, settings.dropout)
     plain = Reply()
     objective: Reply | Distilled[Any] = plain if teacher is None else distilled(plain, model, teacher)
@@ -116,7 +122,6 @@ def finetune_chat(
     keep(model, out, adapted)
     write_settings(out, settings, chat)
     write_exposures(out, learnt, fitted.steps, fitted.seen, which)
-    first = shown(tokenizer, next(learnt.from_step(0)))
     report = train_report(model, fitted, len(talks))
     return {**report, "first_batch": first, "left_out": len(talks) - len(learnt)}
 

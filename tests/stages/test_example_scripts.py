@@ -1,0 +1,72 @@
+"""The scripts that make the data of the examples: sentences that belong together, conversations that take turns."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def script(name: str) -> ModuleType:
+    path = EXAMPLES / name
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_sentences_are_aligned_by_length_and_anchors() -> None:
+    align = script("translate/align.py")
+    english = "Choose Insert. The dialog shows 25 entries in LibreOffice Calc. Click OK. Then close it."
+    chinese = "选择「插入」。对话框在 LibreOffice Calc 中显示 25 个条目。单击「确定」，然后关闭。"
+
+    pairs = list(align.aligned(english, chinese))
+
+    assert pairs[0] == ("Choose Insert.", "选择「插入」。")
+    assert pairs[1] == (
+        "The dialog shows 25 entries in LibreOffice Calc.",
+        "对话框在 LibreOffice Calc 中显示 25 个条目。",
+    )
+    assert pairs[2] == ("Click OK. Then close it.", "单击「确定」，然后关闭。")
+
+
+def test_pages_are_read_by_the_ids_of_their_paragraphs(tmp_path: Path) -> None:
+    align = script("translate/align.py")
+    page = '<p id="par_id1" class="x">{}</p><h2 id="hd_id2">{}</h2><p id="par_id3">{}</p>'
+    for language, texts in {
+        "en-US": ("Opens a <b>file</b> &amp; more.", "Files", "Not translated."),
+        "zh-CN": ("打开<b>文件</b>&amp;其他。", "文件", "Not translated."),
+    }.items():
+        folder = tmp_path / align.HELP / language / "text/shared"
+        folder.mkdir(parents=True)
+        (folder / "one.html").write_text(page.format(*texts), "utf-8")
+
+    told = list(align.pairs(align.find(tmp_path, tmp_path)))
+
+    assert told == [
+        ("shared/one", "Opens a file & more.", "打开文件&其他。"),
+        ("shared/one", "Files", "文件"),
+    ]
+
+
+@pytest.mark.skipif(find_spec("chatterbot_corpus") is None, reason="chatterbot-corpus is not installed")
+def test_conversations_take_turns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = script("chat/talk.py")
+    for language, least in (("english", 400), ("chinese", 300)):
+        monkeypatch.setattr("sys.argv", ["talk.py", language])
+        talk.main()
+        rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert len(rows) >= least
+        for row in rows:
+            roles = [message["role"] for message in row["messages"]]
+            assert roles == ["user", "assistant"] * (len(roles) // 2)
