@@ -48,6 +48,7 @@ def test_the_list_names_every_template(catenary: Catenary, tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_template_of_the_example_is_the_example() -> None:
-    template = files("catenary").joinpath("templates", "reviews.yaml").read_bytes()
-    assert template == (EXAMPLES / "reviews" / "catenary.yaml").read_bytes()
+@pytest.mark.parametrize("name", ["reviews", "entities"])
+def test_the_template_of_the_example_is_the_example(name: str) -> None:
+    template = files("catenary").joinpath("templates", f"{name}.yaml").read_bytes()
+    assert template == (EXAMPLES / name / "catenary.yaml").read_bytes()

@@ -15,6 +15,7 @@ from catenary.messages import say
 TEMPLATES = {
     "reviews": "Chinese reviews from an installed package to a signed sentiment classifier.",
     "classify": "Your own labelled texts (one file a class, or a CSV) to a signed classifier.",
+    "entities": "People, places and bodies in Chinese news, from an installed package, beside a counted control.",
     "language-model": "Your own folder of text to an n-gram control and a masked language model.",
 }
 
