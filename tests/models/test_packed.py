@@ -56,3 +56,38 @@ def test_packed_gradients_equal_those_of_documents_alone() -> None:
         assert alone[name] is not None
         scale = alone[name].abs().max()  # type: ignore[union-attr]
         assert_near(parameter.grad / scale, alone[name] / scale, 1e-4)
+
+
+@pytest.mark.parametrize("family", ["bert", "llama"])
+def test_padded_gradients_equal_those_of_documents_alone(family: str) -> None:
+    from catenary.models import build, configure
+
+    model = build(
+        configure(family, "nano", vocab_size=61, pad_token_id=0), "mlm" if family == "bert" else "clm", seed=1
+    )
+    model.eval()  # without dropout
+    rows = [token_ids(1, length, seed=length) for length in LENGTHS]
+    for row in rows:
+        model(row).logits.square().sum().backward()
+    alone = {name: parameter.grad for name, parameter in model.named_parameters()}
+    model.zero_grad()
+    ids = torch.zeros(len(LENGTHS), max(LENGTHS), dtype=torch.int64)
+    for i, row in enumerate(rows):
+        ids[i, : row.shape[1]] = row
+    mask = torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS)[:, None]
+    model(ids, mask.long()).logits[mask].square().sum().backward()
+    scale = max(gradient.abs().max().item() for gradient in alone.values() if gradient is not None)
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None
+        assert alone[name] is not None
+        assert_near(parameter.grad / scale, alone[name] / scale, 1e-5)
+
+
+def test_padding_on_the_left_is_told_from_the_right() -> None:
+    from catenary.models.documents import padded_borders
+
+    assert padded_borders(torch.tensor([[0, 1], [1, 1]])) is None
+    assert padded_borders(torch.tensor([[1, 0, 1], [1, 1, 1]])) is None
+    borders = padded_borders(torch.tensor([[1, 0, 0], [1, 1, 1]]))
+    assert borders is not None
+    assert borders.tolist() == [0, 1, 3, 6]

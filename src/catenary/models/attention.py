@@ -45,6 +45,7 @@ class View:
     documents: Documents | None = None
     key_documents: Documents | None = None
     bias_1HTS: Tensor | None = None  # of the longest document, in a packed batch
+    row_borders: Tensor | None = None  # where texts and their padding end, in a batch padded on the right
     start: int = 0  # tokens already in the cache
 
 
@@ -153,7 +154,8 @@ class Attention(nn.Module):
         k_BGSK, v_BGSK = self._keys_values(x_BTD if memory_BSD is None else memory_BSD, view, cache)
 
         mask = view.mask if self.window is None else view.windowed_mask
-        if mask is None and view.bias_1HTS is None and self._whole() and suits(q_BHTK, k_BGSK):
+        plain = view.row_borders is not None or (mask is None and view.bias_1HTS is None)
+        if plain and self._whole() and suits(q_BHTK, k_BGSK):
             return self.o_proj(self._in_tiles(q_BHTK, k_BGSK, v_BGSK, view))  # type: ignore[no-any-return]
         if view.documents is None:
             y_BHTK = self._look(q_BHTK, k_BGSK, v_BGSK, view.causal and mask is None, mask)
@@ -190,7 +192,9 @@ class Attention(nn.Module):
     def _in_tiles(self, q_BHTK: Tensor, k_BGSK: Tensor, v_BGSK: Tensor, view: View) -> Tensor:
         """All rows, or all documents, in one call of the compiled kernel: (B, T, H · K)."""
         rows, tokens, keys = q_BHTK.shape[0], q_BHTK.shape[2], k_BGSK.shape[2]
-        if view.documents is None:
+        if view.row_borders is not None:
+            borders = key_borders = view.row_borders
+        elif view.documents is None:
             row = torch.arange(rows + 1)
             borders, key_borders = row * tokens, row * keys
         else:

@@ -84,3 +84,18 @@ class Documents:
         k = torch.split(k_1GMK, list(keys.lengths), dim=2)
         v = torch.split(v_1GMK, list(keys.lengths), dim=2)
         return torch.cat([attend(*qkv) for qkv in zip(q, k, v, strict=True)], dim=2)
+
+
+def padded_borders(attention_mask_BT: Tensor) -> Tensor | None:
+    """Borders in the flattened batch, int64, that part each text from its padding; None unless that is on the right.
+
+    What attends within them keeps texts from seeing padding; padding sees padding, and nobody reads it.
+    """
+    real_BT = attention_mask_BT.bool()
+    if not bool(real_BT[:, 0].all()) or bool((real_BT[:, 1:] & ~real_BT[:, :-1]).any()):
+        return None
+    rows, tokens = real_BT.shape
+    start_B1 = torch.arange(rows)[:, None] * tokens
+    both_B2 = torch.cat([start_B1, start_B1 + real_BT.sum(1, keepdim=True)], dim=1)
+    borders: Tensor = torch.unique(torch.cat([both_B2.flatten(), torch.tensor([rows * tokens])]))
+    return borders

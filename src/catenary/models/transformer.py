@@ -21,8 +21,8 @@ from catenary.errors import InvalidInput
 from catenary.models.attention import Attention, View, causal_mask
 from catenary.models.cache import Cache, LayerCache, Memory
 from catenary.models.config import TransformerConfig
-from catenary.models.documents import Documents
-from catenary.models.kernels import gated_silu, suits_rows
+from catenary.models.documents import Documents, padded_borders
+from catenary.models.kernels import fits, gated_silu, suits_rows
 from catenary.models.layers import Embedding, Linear, norm
 from catenary.models.positions import RelativeBias, Rotary, Sinusoidal
 
@@ -263,7 +263,18 @@ class Stack(nn.Module):
             visible = bias if visible is None else hidden_from(bias, visible)
         # SDPA takes either its own causal mask or one given: a window's mask holds the order too.
         causal = self.causal and queries > 1
-        return View(causal=causal, mask=visible, windowed_mask=windowed, rotary=rotary, start=start)
+        borders = None
+        given = tokens.attention_mask_BS
+        if given is not None and start == 0 and torch.is_grad_enabled() and fits(x_BTD):
+            borders = padded_borders(given) if self.relative_attention_bias is None else None
+        return View(
+            causal=causal,
+            mask=visible,
+            windowed_mask=windowed,
+            rotary=rotary,
+            row_borders=borders,
+            start=start,
+        )
 
 
 class EncoderDecoder(nn.Module):
