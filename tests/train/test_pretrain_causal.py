@@ -3,7 +3,7 @@ import math
 import pytest
 
 from catenary.errors import InvalidInput
-from catenary.models import configure, load
+from catenary.models import Likelihood, configure, load
 from catenary.tokenizer import TokenizerSettings, save, train
 from catenary.tokenizer import load as load_tokenizer
 from catenary.train import TrainSettings, pretrain_causal
@@ -53,6 +53,18 @@ def test_each_family_learns_and_is_written_as_a_model_with_its_tokenizer(tmp_pat
     assert report["valid"]["perplexity"] < 20 < load_tokenizer(tmp_path / family).vocab_size
     model = load(tmp_path / family, "clm")
     assert model.config.family == family
+
+
+def test_the_easiest_and_the_hardest_held_out_documents_are_shown(tmp_path):
+    samples = pretrained(tmp_path)["samples"]
+    best, worst = samples["best"], samples["worst"]
+    assert len(best) == len(worst) == 5
+    losses = [one["loss"] for one in (*best, *reversed(worst))]
+    assert losses == sorted(losses)
+    assert all(VALID[one["document"]] == one["text"] for one in (*best, *worst))
+    scorer = Likelihood(load(tmp_path / "llama", "clm"), context=32)
+    scored = -scorer.log_probs(load_tokenizer(tmp_path / "llama").encode(worst[0]["text"])).mean()
+    assert scored == pytest.approx(worst[0]["loss"], abs=0.01)
 
 
 def test_going_on_starts_from_what_was_learnt(tmp_path):

@@ -14,8 +14,10 @@ from catenary.train.dropout import set_dropout
 from catenary.train.exposures import write_exposures
 from catenary.train.loop import CHECKPOINT_SECONDS, fit
 from catenary.train.objectives import CausalLM
+from catenary.train.objectives.causal import document_losses
 from catenary.train.packed import Packed
 from catenary.train.report import TrainReport, train_report, write_settings
+from catenary.train.samples import best_and_worst
 from catenary.train.settings import CausalLMSettings, TrainSettings
 from catenary.train.stream import token_stream
 from catenary.train.vocabulary import carried
@@ -75,11 +77,14 @@ def pretrain_causal(
             what="Pretraining",
         )
         write_exposures(out, batches, fitted.steps, fitted.seen)
+        report = train_report(model, fitted, len(stream))
+        if len(held_out):
+            report["samples"] = best_and_worst(document_losses(model, valid_packed), valid)
     save(model, out)
     if isinstance(start, Path):
         copy_companions(start, out)
     write_settings(out, settings, CausalLMSettings())
-    return train_report(model, fitted, len(stream))
+    return report
 
 
 @contextmanager

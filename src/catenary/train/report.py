@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 from pydantic import BaseModel
 from torch import nn
 
 from catenary.train.loop import Fit
+from catenary.train.samples import Samples
 from catenary.train.settings import TrainSettings
 
 CURVE_POINTS = 200
@@ -28,6 +29,7 @@ class TrainReport(TypedDict):
     curve: list[list[float]]
     validations: list[dict[str, float]]
     valid: dict[str, float]  # of the weights that were kept; empty without validation texts
+    samples: NotRequired[Samples]  # of the validation texts, where the objective tells them apart
 
 
 def train_report(model: nn.Module, fitted: Fit, documents: int) -> TrainReport:

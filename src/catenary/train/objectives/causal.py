@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from catenary.digest import digest
@@ -45,6 +47,18 @@ class CausalLM:
             "perplexity": math.exp(min(loss / tokens, 700.0)),
             "bits_per_byte": loss / math.log(2) / max(1, held_out.stream.text_bytes),
         }
+
+
+@torch.no_grad()
+def document_losses(model: nn.Module, held_out: Packed) -> NDArray[np.float64]:
+    """The loss of each document for a predicted token, in order."""
+    model.eval()
+    sums = np.zeros(len(held_out.stream))
+    for batch in held_out.in_order():
+        losses_N = token_losses(*_read(model, batch), batch.targets_N).double().numpy()
+        owner_N = np.repeat(batch.document_P, batch.cu_seqlens.diff().numpy())
+        np.add.at(sums, owner_N, losses_N)
+    return sums / held_out.stream.predicted
 
 
 def _read(model: nn.Module, batch: PackedBatch) -> tuple[Tensor, Tensor]:
