@@ -252,3 +252,20 @@ def test_tags_that_do_not_fit_are_refused(base, tmp_path):
         finetune_tagger(base, *sentences(5), settings, tmp_path, tagging=strange)
     with pytest.raises(InvalidInput, match="do not go"):
         ClassifySettings(kind="number", shots=3)
+
+
+@pytest.mark.parametrize("quantise", [None, "int8"])
+def test_a_tagger_is_exported_and_tags_as_before(base, tmp_path, quantise):
+    from catenary.compress import export
+
+    finetune_tagger(base, *sentences(150), cases.settings(**TAG_SETTINGS), tmp_path / "trained")
+    export(tmp_path / "trained", tmp_path / "release", quantise=quantise)
+    words, _ = sentences(30, 2, longest=60)
+    trained = load_tagger(tmp_path / "trained").tag(words)
+    exported = load_tagger(tmp_path / "release").tag(words)
+    same = [
+        a == b for one, other in zip(trained, exported, strict=True) for a, b in zip(one, other, strict=True)
+    ]
+    assert np.mean(same) > 0.99
+    assert (tmp_path / "release/model.onnx").is_file()
+    assert read_task(tmp_path / "release").name == "tag"

@@ -1,8 +1,8 @@
-"""A classifier as an ONNX file: what serves it needs onnxruntime, not torch.
+"""A classifier or a tagger as an ONNX file: what serves it needs onnxruntime, not torch.
 
-The file takes `input_ids` and `attention_mask` (int64, [batch, length], both free up to the model's length)
-and gives `logits` (float32, [batch, labels]). Its metadata name the labels in order and the most tokens of a
-text.
+The file takes `input_ids` and `attention_mask` (int64, [batch, length], both free up to the model's length) and gives
+`logits` (float32, [batch, labels]; of a tagger [batch, length, labels]). Its metadata name the labels in order and the
+most tokens of a text.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NEAR = 1e-4  # most that two runtimes may differ in a logit, from the order of a
 
 
 def onnx_model(model: Model, *, int8: bool) -> ModelProto:
-    """The model, which must have the head `classify`, as a checked ONNX model; with `int8` weights or
+    """The model, which must have the head `classify` or `tag`, as a checked ONNX model; with `int8` weights or
     float32.
 
     The same model gives the same bytes (`SerializeToString(deterministic=True)`). Raises InvalidInput for
@@ -38,11 +38,11 @@ def onnx_model(model: Model, *, int8: bool) -> ModelProto:
 
     from catenary.compress.onnx_int8 import with_int8
 
-    if model.head_name != "classify":
+    if model.head_name not in ("classify", "tag"):
         raise InvalidInput(
-            "Only classifiers are exported to ONNX.",
+            "Only classifiers and taggers are exported to ONNX.",
             got=model.head_name,
-            expected="a model with the head classify",
+            expected="a model with the head classify or tag",
         )
     model.eval()
     plain = _exported(model)
