@@ -70,3 +70,21 @@ def test_conversations_take_turns(
         for row in rows:
             roles = [message["role"] for message in row["messages"]]
             assert roles == ["user", "assistant"] * (len(roles) // 2)
+
+
+def test_questions_are_made_of_appositions_and_every_answer_stands_in_its_passage() -> None:
+    made = script("reading/questions.py")
+    words = [
+        (word, tag)
+        for word, _, tag in (
+            piece.rpartition("/")
+            for piece in ["国家/n", "主席/n", "江/nr", "泽民/nr", "会见/v", "了/u", "作家/n", "巴金/nr", "。/w"]
+        )
+    ]
+    assert list(made.holders(words)) == [("国家主席", 0, "江泽民", 4), ("作家", 10, "巴金", 12)]
+    some = [row for row, _ in zip(made.questions(), range(600), strict=False)]
+    for row in some:
+        for answer, start in zip(row["answers"]["text"], row["answers"]["answer_start"], strict=True):
+            assert row["context"].startswith(answer, start)
+    assert 0.2 < sum(not row["answers"]["text"] for row in some) / len(some) < 0.4
+    assert some == [row for row, _ in zip(made.questions(), range(600), strict=False)]
