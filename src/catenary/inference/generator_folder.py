@@ -15,6 +15,7 @@ from catenary.inference.generation import GenerationSettings, Prompt
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from catenary.models import TransformerConfig
     from catenary.tokenizer import ChatTemplate
 
 CHARACTERS_PER_TOKEN = 64  # no tokenizer here makes one token of more; bounds the cost of a hostile prompt
@@ -22,7 +23,8 @@ CHARACTERS_PER_TOKEN = 64  # no tokenizer here makes one token of more; bounds t
 
 @dataclass(frozen=True, slots=True)
 class GeneratorFolder:
-    """`max_tokens`: positions for prompt and answer together (None: no limit). `end_ids`: tokens that end a text."""
+    """`max_tokens`: positions for prompt and answer together (None: no limit). `end_ids`: tokens that end a text.
+    `windows`: how many tokens each layer of a decoder looks back on, 0 for all; empty where no layer has a window."""
 
     path: Path
     config: Mapping[str, Any]
@@ -30,6 +32,7 @@ class GeneratorFolder:
     vocab_size: int
     max_tokens: int | None
     end_ids: frozenset[int]
+    windows: tuple[int, ...]
     tokenizer: Tokenizer
     template: ChatTemplate
 
@@ -132,9 +135,19 @@ def open_generator(path: Path) -> GeneratorFolder:
         vocab_size=config.vocab_size,
         max_tokens=None if relative else config.max_position_embeddings,
         end_ids=_end_ids(path, settings),
+        windows=_windows(config),
         tokenizer=tokenizer,
         template=read_template(path)
         or ChatTemplate.plain({"bos_token": "", "eos_token": "\n"} | special_tokens(path)),
+    )
+
+
+def _windows(config: TransformerConfig) -> tuple[int, ...]:
+    window = config.sliding_window
+    if window is None:
+        return ()
+    return tuple(
+        window if layer >= config.sliding_from_layer else 0 for layer in range(config.num_hidden_layers)
     )
 
 

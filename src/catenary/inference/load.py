@@ -14,6 +14,7 @@ from typing import Any, Literal, overload
 from catenary.errors import InvalidInput, NotFound
 from catenary.inference.folder import (
     ONNX_FILE,
+    OPENVINO_FILE,
     SAFETENSORS_FILE,
     SAFETENSORS_INDEX,
     open_text_model,
@@ -24,7 +25,7 @@ from catenary.inference.folder import (
 from catenary.inference.port import Classifier, Embedder, Generator
 
 TaskName = Literal["classify", "generate", "embed"]
-Engine = Literal["auto", "onnxruntime", "torch", "linear", "recurrent", "ensemble"]
+Engine = Literal["auto", "openvino", "onnxruntime", "torch", "linear", "recurrent", "ensemble"]
 
 
 @overload
@@ -50,8 +51,9 @@ def load(
 ) -> Classifier | Generator | Embedder:
     """The model in `folder` (or in a GGUF file), ready to classify, to generate or to embed.
 
-    `engine` "auto" takes the first whose weights are there: `model.onnx` by onnxruntime, `model.safetensors`
-    by torch. `threads` bounds the engine's threads; None is one a core.
+    `engine` "auto" takes the first whose weights are there: `openvino_model.xml` by openvino, `model.onnx` by
+    onnxruntime, `model.safetensors` by torch. Asked for by name, openvino converts a decoder (int8) and keeps what it
+    made. `threads` bounds the engine's threads; None is one a core.
 
     Raises NotFound for a missing folder or file, Damaged for one that does not parse, InvalidInput for parts
     that do not fit together or a model that does something else, Refused for pickled weights.
@@ -90,6 +92,8 @@ def _unpacked(file: Path) -> Path:
 def _engine_for(folder: Path, task: TaskName) -> str:
     if task == "classify" and (folder / "members").is_dir():
         return "ensemble"
+    if task == "generate" and (folder / OPENVINO_FILE).is_file():
+        return "openvino"
     if task == "classify" and (folder / ONNX_FILE).is_file():
         return "onnxruntime"
     if any((folder / name).is_file() for name in (SAFETENSORS_FILE, SAFETENSORS_INDEX)):
@@ -98,7 +102,7 @@ def _engine_for(folder: Path, task: TaskName) -> str:
     raise NotFound(
         "The model folder has no weights that can be loaded.",
         where=str(folder),
-        expected="model.onnx or model.safetensors",
+        expected="openvino_model.xml, model.onnx or model.safetensors",
     )
 
 
@@ -136,6 +140,12 @@ def _torch_generator(folder: Path, threads: int | None) -> Generator:
     return TorchGenerator(opened, read_model(folder, threads))
 
 
+def _openvino_generator(folder: Path, threads: int | None) -> Generator:
+    from catenary.inference.openvino import openvino_generator
+
+    return openvino_generator(folder, threads=threads)
+
+
 def _torch_embedder(folder: Path, threads: int | None) -> Embedder:
     from catenary.inference.torch_embedder import TorchEmbedder
     from catenary.inference.torch_engine import read_model
@@ -159,6 +169,7 @@ ENGINES: dict[tuple[str, str], Callable[[Path, int | None], Any]] = {
     ("classify", "linear"): _linear,
     ("classify", "recurrent"): _recurrent,
     ("classify", "ensemble"): _ensemble,
+    ("generate", "openvino"): _openvino_generator,
     ("generate", "torch"): _torch_generator,
     ("embed", "torch"): _torch_embedder,
 }

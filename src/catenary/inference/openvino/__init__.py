@@ -1,0 +1,61 @@
+"""OpenVINO as the engine that writes: our own decoders as graphs, with keys and values in blocks.
+
+    graph.py      a decoder's configuration and weights → a graph      weights.py: in 8 or 4 bits
+    convert.py    a model folder → openvino_model.xml and .bin
+    paged.py      the graph over blocks, compiled; one step of many answers
+    generator.py  the port over the scheduler
+
+Needs openvino and tokenizers; torch only where a folder has no openvino_model.xml yet.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from catenary.errors import NotFound
+from catenary.inference.folder import OPENVINO_FILE
+from catenary.inference.openvino.weights import Precision
+from catenary.inference.port import Generator
+
+
+def openvino_generator(
+    folder: Path,
+    *,
+    threads: int | None = None,
+    precision: Precision = "int8",
+    cache_bytes: int | None = None,
+    exact: bool = False,
+) -> Generator:
+    """The decoder in `folder` on OpenVINO; converted with `precision` and kept where the folder has no graph.
+
+    `cache_bytes` bounds the keys and values of all answers together. `exact` computes in float32 throughout.
+
+    Raises what `open_generator`, `convert` and `OpenVinoModel` raise, NotFound where openvino is not installed.
+    """
+    from catenary.inference.generator_folder import open_generator
+    from catenary.inference.kept import kept
+
+    try:
+        from catenary.inference.openvino.generator import PagedGenerator
+        from catenary.inference.openvino.paged import CACHE_BYTES, OpenVinoModel
+    except ModuleNotFoundError as error:
+        raise NotFound(
+            "The engine openvino needs a package that is not installed.",
+            got=str(error),
+            next="pip install 'catenary[serve]'",
+        ) from None
+    if not (folder / OPENVINO_FILE).is_file():
+        from catenary.inference.openvino.convert import convert
+
+        source = folder
+        files = [path for path in source.iterdir() if path.is_file()]
+        folder = kept("openvino", files, lambda made: convert(source, made, precision), how=precision)
+    opened = open_generator(folder)
+    model = OpenVinoModel(
+        folder / OPENVINO_FILE,
+        threads=threads,
+        cache_bytes=CACHE_BYTES if cache_bytes is None else cache_bytes,
+        windows=opened.windows,
+        exact=exact,
+    )
+    return PagedGenerator(opened, model)

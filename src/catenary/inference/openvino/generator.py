@@ -1,0 +1,139 @@
+"""OpenVINO as the engine that writes: the default for decoders. Needs openvino and tokenizers; no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from threading import Lock
+from typing import Any
+
+from catenary.errors import Interrupted, InvalidInput
+from catenary.inference.constrain import Constrainer, Matcher
+from catenary.inference.constraint import Constraint
+from catenary.inference.generation import Completion, GenerationSettings, Piece, Prompt, Usage, gathered
+from catenary.inference.generator_folder import GeneratorFolder
+from catenary.inference.port import Stop, never
+from catenary.inference.scheduler import Job, Limits, PagedModel, Scheduler
+from catenary.inference.writing import Writing
+
+STOP_ASKED_EVERY_PIECES = 8
+
+
+class PagedGenerator:
+    """A `Generator` over a paged model: requests of all threads share its steps."""
+
+    def __init__(self, folder: GeneratorFolder, model: PagedModel, limits: Limits | None = None) -> None:
+        self.folder = folder
+        self._scheduler = Scheduler(model, limits)
+        self._constrainer: Constrainer | None = None
+        self._lock = Lock()
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        settings: GenerationSettings | None = None,
+        *,
+        stop: Stop = never,
+    ) -> list[Completion]:
+        """See `Generator.generate`."""
+        settings = settings or GenerationSettings()
+        asked = [
+            self._writings(self.folder.read(prompt), settings, number)
+            for number, prompt in enumerate(prompts)
+        ]
+        jobs = self._scheduler.submit([one for of in asked for one in of])
+        left = iter(jobs)
+        told = []
+        try:
+            for writings in asked:
+                stream = JobStream(self._scheduler, [next(left) for _ in writings])
+                pieces = []
+                for number, piece in enumerate(stream):
+                    pieces.append(piece)
+                    if number % STOP_ASKED_EVERY_PIECES == 0 and stop():
+                        raise Interrupted("The writing was stopped before its end.")
+                told.append(gathered(pieces, stream.usage))
+        finally:
+            self._scheduler.cancel([job for job in jobs if job.writing.finish_reason is None])
+        return told
+
+    def stream(self, prompt: Prompt, settings: GenerationSettings | None = None) -> JobStream:
+        """See `Generator.stream`."""
+        writings = self._writings(self.folder.read(prompt), settings or GenerationSettings(), 0)
+        return JobStream(self._scheduler, self._scheduler.submit(writings))
+
+    def close(self) -> None:
+        """See `Generator.close`."""
+        self._scheduler.close()
+
+    def _writings(self, prompt: list[int], settings: GenerationSettings, number: int) -> list[Writing]:
+        if settings.beams > 1:
+            raise InvalidInput(
+                "The engine {engine} does not search with beams.",
+                engine="openvino",
+                got=f"beams: {settings.beams}",
+                expected="beams: 1, or the engine torch",
+            )
+        self.folder.check(settings)
+        return [
+            Writing(
+                prompt,
+                settings,
+                self.folder.tokenizer,
+                end_ids=self.folder.end_ids,
+                room=self.folder.room(prompt),
+                number=number,
+                choice=choice,
+                matcher=self._matcher(settings.constraint),
+            )
+            for choice in range(settings.n)
+        ]
+
+    def _matcher(self, constraint: Constraint | None) -> Matcher | None:
+        if constraint is None:
+            return None
+        with self._lock:
+            if self._constrainer is None:
+                folder = self.folder
+                self._constrainer = Constrainer(folder.tokenizer, folder.vocab_size, folder.end_ids)
+        return self._constrainer.matcher(constraint)
+
+
+class JobStream:
+    """A `Stream` of the scheduler's pieces, answer by answer where there are several."""
+
+    def __init__(self, scheduler: Scheduler, jobs: Sequence[Job]) -> None:
+        self._scheduler, self._jobs = scheduler, jobs
+        self._at = 0
+
+    def __iter__(self) -> Iterator[Piece]:
+        return self
+
+    def __next__(self) -> Piece:
+        if self._at == len(self._jobs):
+            raise StopIteration
+        piece = self._jobs[self._at].pieces.get()
+        if isinstance(piece, BaseException):
+            self._at = len(self._jobs)
+            raise piece
+        if piece.finish_reason is not None:
+            self._at += 1
+        return piece
+
+    def cancel(self) -> None:
+        """See `Stream.cancel`."""
+        self._scheduler.cancel([job for job in self._jobs if job.writing.finish_reason is None])
+
+    @property
+    def usage(self) -> Usage:
+        """See `Stream.usage`."""
+        return Usage(
+            len(self._jobs[0].writing.prompt),
+            sum(len(job.writing.ids) for job in self._jobs),
+            self._jobs[0].cached_tokens,
+        )
+
+    def __enter__(self) -> JobStream:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.cancel()

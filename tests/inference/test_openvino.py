@@ -1,0 +1,182 @@
+"""OpenVINO's graphs answer as the trained models do, token for token, before their weights are made small."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from catenary import models
+from catenary.errors import InvalidInput
+from catenary.inference import GenerationSettings, load
+from catenary.inference.openvino import openvino_generator
+from catenary.inference.openvino.convert import convert, graph_of
+from catenary.inference.openvino.weights import matrix
+from tests.inference.writers import write_writer
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "gpt2": {},
+    "llama": {"num_key_value_heads": 2},
+    "llama-biased": {"attention_bias": True, "attention_output_bias": True, "mlp_bias": True},
+    "llama-untied": {"tie_word_embeddings": False},
+    "llama-yarn": {
+        "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 24}
+    },
+    "llama-llama3": {
+        "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "original_max_position_embeddings": 24}
+    },
+    "mistral": {"num_key_value_heads": 1, "sliding_window": 7},
+    "qwen2": {"num_key_value_heads": 2},
+    "qwen2-window": {"sliding_window": 5, "sliding_from_layer": 1},
+    "qwen3": {"num_key_value_heads": 2, "head_dim": 16},
+}
+PROMPTS = [[5, 6, 7], list(range(40, 80)), [9] * 33, [100, 200, 250, 30] * 5]
+
+
+@pytest.fixture(autouse=True)
+def kept_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CATENARY_CACHE", str(tmp_path / "cache"))
+
+
+def written(folder: Path, variant: str) -> Path:
+    return write_writer(folder, variant.split("-")[0], **VARIANTS[variant])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_greedy_answers_are_the_trained_models(variant: str, tmp_path: Path) -> None:
+    """Sixteen answers in one batch over blocks, prompts in chunks, windows shorter than the texts."""
+    folder = written(tmp_path / "model", variant)
+    settings = GenerationSettings(max_tokens=40, min_tokens=40)
+    trained = load(folder, "generate", engine="torch").generate(PROMPTS * 4, settings)
+    writer = openvino_generator(folder, precision="f32", exact=True)
+    served = writer.generate(PROMPTS * 4, settings)
+    writer.close()
+    for ours, theirs in zip(served, trained, strict=True):
+        assert ours.choices[0].ids == theirs.choices[0].ids
+
+
+@pytest.mark.parametrize("variant", ["llama", "gpt2", "mistral"])
+def test_the_stateful_graph_alone_gives_the_models_logits(variant: str, tmp_path: Path) -> None:
+    """As other OpenVINO programs run it: rows padded on the left, a state, one token more."""
+    import openvino as ov
+
+    model = models.load(written(tmp_path / "model", variant))
+    exact = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
+    request = ov.Core().compile_model(graph_of(model, "f32"), "CPU", exact).create_infer_request()
+    ids = np.array([[2, 2, 2, 8, 9, 11, 250, 33, 40, 41], [5, 6, 7, 8, 9, 11, 250, 33, 77, 78]])
+    mask = np.ones_like(ids)
+    mask[0, :3] = 0
+    places = np.maximum(mask.cumsum(1) - 1, 0)
+    told = []
+    for some in (slice(0, 7), slice(7, 10)):
+        fed = {
+            "input_ids": ids[:, some],
+            "attention_mask": mask[:, : some.stop],
+            "position_ids": places[:, some],
+            "beam_idx": np.arange(2, dtype=np.int32),
+        }
+        told.append(request.infer(fed)["logits"].copy())
+    logits = np.concatenate(told, axis=1)
+    with torch.no_grad():
+        expected = model(
+            torch.from_numpy(ids), torch.from_numpy(mask), position_ids=torch.from_numpy(places)
+        ).logits.numpy()
+    np.testing.assert_allclose(logits[0, 3:], expected[0, 3:], atol=1e-4)
+    np.testing.assert_allclose(logits[1], expected[1], atol=1e-4)
+
+
+@pytest.mark.parametrize(("precision", "steps"), [("int8", 255), ("int4", 15)])
+def test_small_weights_are_within_half_a_step(precision: Any, steps: int) -> None:
+    import openvino as ov
+    import openvino.opset15 as ops
+
+    weight = np.random.default_rng(1).normal(0, 0.1, (24, 64)).astype(np.float32)
+    weight[3] = 0
+    graph = ov.Model([ops.result(matrix(weight, precision, "w"))], [], "w")
+    told = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([])[0]
+    width = 64 if precision == "int8" else 32
+    groups = weight.reshape(24, -1, width)
+    step = (np.maximum(groups.max(2), 0) - np.minimum(groups.min(2), 0)) / steps
+    assert (np.abs(told - weight).reshape(24, -1, width) <= step[..., None] * 0.51 + 1e-3 * 0.5).all()
+
+
+def test_equal_beginnings_are_read_once(tmp_path: Path) -> None:
+    writer = openvino_generator(written(tmp_path / "model", "llama"), precision="f32", exact=True)
+    beginning = list(range(10, 80))
+    [first] = writer.generate([[*beginning, 5]], GenerationSettings(max_tokens=4))
+    [second] = writer.generate([[*beginning, 5]], GenerationSettings(max_tokens=4, n=3))
+    writer.close()
+    assert first.usage.cached_tokens == 0
+    assert second.usage.cached_tokens == 64
+    assert {choice.ids for choice in second.choices} == {first.choices[0].ids}
+
+
+def test_more_answers_than_the_cache_holds_wait_in_line(tmp_path: Path) -> None:
+    folder = written(tmp_path / "model", "llama")
+    settings = GenerationSettings(max_tokens=30, min_tokens=30)
+    wide = openvino_generator(folder, precision="f32", exact=True)
+    prompts = [[number + 5] * 20 for number in range(12)]
+    expected = wide.generate(prompts, settings)
+    wide.close()
+    narrow = openvino_generator(folder, precision="f32", exact=True, cache_bytes=2 * 8192)
+    told: list[Any] = [None] * 12
+
+    def ask(number: int) -> None:
+        [told[number]] = narrow.generate([prompts[number]], settings)
+
+    threads = [Thread(target=ask, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [one.text for one in told] == [one.text for one in expected]
+    with pytest.raises(InvalidInput, match="cache"):
+        narrow.generate([[5] * 60], GenerationSettings(max_tokens=30))
+    narrow.close()
+
+
+def test_guesses_change_no_answer(tmp_path: Path) -> None:
+    folder = written(tmp_path / "model", "qwen3")
+    settings = GenerationSettings(max_tokens=60, min_tokens=60)
+    prompts = [[7, 8, 9, 10, 11, 12] * 5, [50, 51] * 8]
+    expected = load(folder, "generate", engine="torch").generate(prompts, settings)
+    writer = openvino_generator(folder, precision="f32", exact=True)
+    for prompt, theirs in zip(prompts, expected, strict=True):
+        assert writer.generate([prompt], settings)[0].choices[0].ids == theirs.choices[0].ids
+    writer.close()
+
+
+def test_serving_a_converted_model_loads_no_torch(tmp_path: Path) -> None:
+    source = written(tmp_path / "source", "llama")
+    folder = tmp_path / "served"
+    folder.mkdir()
+    convert(source, folder)
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from catenary.inference import GenerationSettings, load\n"
+        f"writer = load(Path({str(folder)!r}), 'generate')\n"
+        "assert len(writer.generate(['悬链'], GenerationSettings(max_tokens=3, min_tokens=3))[0].choices[0].ids) == 3\n"
+        "writer.close()\n"
+        "heavy = {'torch', 'transformers', 'onnx', 'fastapi', 'pyarrow', 'nncf'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_conversion_is_made_once_and_kept(tmp_path: Path) -> None:
+    folder = written(tmp_path / "model", "gpt2")
+    for _ in range(2):
+        load(folder, "generate", engine="openvino").close()
+    assert len(list((tmp_path / "cache" / "openvino").iterdir())) == 1
+
+
+def test_an_encoder_decoder_is_left_to_torch(tmp_path: Path) -> None:
+    folder = write_writer(tmp_path / "model", "marian")
+    with pytest.raises(InvalidInput, match="torch"):
+        load(folder, "generate", engine="openvino")
