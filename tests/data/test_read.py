@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catenary.data import Source, read, resolve
+from catenary.data.formats.encoding import BOMS
 from catenary.data.formats.lines import blocks_of_lines
 from catenary.data.settings import parse
 from catenary.digest import text_sha256
@@ -122,7 +123,7 @@ def test_any_bytes_are_read_in_any_format(tmp_path: Path, data: bytes) -> None:
     for format in FORMATS:  # noqa: A001
         found = rows(tmp_path, data, format, label="label", max_document_bytes=100)
         assert len({row["id"] for row in found}) == len(found)
-        if data.removeprefix(b"\xef\xbb\xbf") and format in ("lines", "text", "parquet"):
+        if data and data not in (bom for bom, _ in BOMS) and format in ("lines", "text", "parquet"):
             assert found
 
 

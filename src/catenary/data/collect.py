@@ -90,7 +90,7 @@ def collect(
             licence_of(source),
             shard_bytes,
             [
-                [file.name, file.label, file.bytes, file.path.stat().st_mtime_ns]
+                [file.name, file.label, file.bytes, file.fingerprint or file.path.stat().st_mtime_ns]
                 for file in files
                 if not file.refused
             ],

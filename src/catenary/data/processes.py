@@ -211,6 +211,8 @@ class _Reader:
                     "bytes": file.bytes,
                     "format": file.format,
                     "refused": file.refused,
+                    "url": file.url,
+                    "fingerprint": file.fingerprint,
                     "other": str(file.other) if file.other else None,
                     "skip": skip,
                 }

@@ -62,7 +62,7 @@ def _records(file: SourceFile, reading: Reading) -> Iterator[Records]:
     if file.refused is not None:
         yield quarantined(file.refused, file.bytes)
     else:
-        yield from reading.file(file.path, file.name, file.bytes, file.format, file.other)
+        yield from reading.file(file)
 
 
 class _Batch:

@@ -29,6 +29,7 @@ from pydantic import Field, field_validator, model_validator
 from catenary.data.formats import find, formats
 from catenary.data.formats.rows import has_documents
 from catenary.data.licences import distribution, package_licence, spdx
+from catenary.data.remote import query_file, remote_files
 from catenary.data.settings import Settings, unknown
 from catenary.errors import InvalidInput, NotFound, Refused
 
@@ -43,9 +44,11 @@ Names = Annotated[tuple[str, ...], Field(strict=False)]
 
 
 class Source(Settings):
-    """What a chain says about one source. Exactly one of `path` and `package` is given."""
+    """What a chain says about one source. Exactly one of `path`, `package`, `url` and `database` is given."""
 
     path: str | Names | None = None  # a file, a folder or a glob, or several
+    url: str | Names | None = None  # a file, a folder or a glob that fsspec reaches, or several
+    database: str | None = None  # where `query:` is asked: an address as SQLAlchemy has them, or env:NAME
     package: str | None = None  # an installed distribution, by its name on the package index
     files: dict[str, str | Names] | Names | None = (
         None  # label → files, or files; all are globs below the root
@@ -58,7 +61,7 @@ class Source(Settings):
         default={}
     )  # our name of a column (docs/data-columns.md) → the table's own
     languages: Names | None = None  # which two of a translation memory are `source` and `target`
-    query: str | None = None  # of an SQLite file: the rows to read
+    query: str | None = None  # the rows to read of `database:`, or of SQLite files
     extract: Literal["main", "precise", "all", "raw"] = "main"  # what of an HTML page
     attachments: Literal["list", "read"] = "list"  # of mail
     encoding: str | None = None  # detected when not given
@@ -66,7 +69,7 @@ class Source(Settings):
     consent: str = ""
     max_document_bytes: int = Field(default=MAX_DOCUMENT_BYTES, gt=0)
 
-    @field_validator("path", "files", "columns", "languages", mode="before")
+    @field_validator("path", "url", "files", "columns", "languages", mode="before")
     @classmethod
     def _lists_are_tuples(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
@@ -109,20 +112,35 @@ class Source(Settings):
 
     @model_validator(mode="after")
     def _one_place(self) -> Source:
-        if (self.path is None) == (self.package is None):
+        places = [name for name in ("path", "package", "url", "database") if getattr(self, name) is not None]
+        if len(places) != 1:
             raise InvalidInput(
                 "A source says where its files are in exactly one way.",
-                got=", ".join(k for k in ("path", "package") if getattr(self, k) is not None) or "nothing",
-                expected="either `path:` or `package:`",
+                got=", ".join(places) or "nothing",
+                expected="one of `path:`, `package:`, `url:` and `database:`",
+            )
+        if self.files is not None and self.package is None and self.path is None:
+            raise InvalidInput(
+                "`files:` stands beside `path:` or `package:`.",
+                got=places[0],
+                expected="a glob in `url:`",
+                where="files",
+            )
+        if self.database is not None and not re.search(r"\border\s+by\b", self.query or "", re.IGNORECASE):
+            raise InvalidInput(
+                "A source from a database needs a query that puts its rows in an order.",
+                got=self.query or "nothing",
+                expected="`query:` with ORDER BY: the same rows must make the same documents",
+                where="query",
             )
         if self.package is not None and not self.files:
             raise InvalidInput(
                 "A source from a package names the files to read.",
                 expected="`files:` with globs below the package's folder",
             )
-        if self.path is not None and not (self.licence or "").strip():
+        if self.package is None and not (self.licence or "").strip():
             raise InvalidInput(
-                "A source read from a path needs its licence stated: every answer is traced back to it.",
+                "A source that is no package needs its licence stated: every answer is traced back to it.",
                 expected="`licence:` with an SPDX identifier (https://spdx.org/licenses) or the terms in words",
             )
         if self.columns is not None and not has_documents(set(self.columns), self):
@@ -152,6 +170,8 @@ class SourceFile:
     bytes: int
     format: str | None  # as the source declares it; None: found in its content and name when it is read
     refused: str | None = None  # why it must not be read
+    url: str | None = None  # where it is read from when it is not on this machine
+    fingerprint: str | None = None  # what it holds, of a file or of rows that have no SHA-256 on this machine
     other: Path | None = None  # the file whose lines stand beside its own (`format: moses`)
 
 
@@ -194,6 +214,8 @@ def resolve(source: Source, base: Path) -> list[SourceFile]:
     `base` is the folder that a relative `path:` starts from. Raises NotFound when a name matches nothing, and
     InvalidInput when two files would have one name.
     """
+    if source.database is not None:
+        return [query_file(source)]
     found: dict[str, SourceFile] = {}
     for label, pattern, files in _groups(source, base):
         if not files:
@@ -201,7 +223,7 @@ def resolve(source: Source, base: Path) -> list[SourceFile]:
         for file in files:
             named = replace(file, label=label)
             other = found.setdefault(file.name, named)
-            if other.path != file.path or other.label != label:
+            if (other.url or other.path) != (file.url or file.path) or other.label != label:
                 raise InvalidInput(
                     "Two files of the source would have one name, or one file two labels.",
                     got=f"{other.path}, {file.path}",
@@ -237,6 +259,9 @@ def _groups(source: Source, base: Path) -> Iterator[Group]:
     if source.package is not None:
         roots = _package_roots(source.package)
         yield from _below(source, roots, {})
+        return
+    if source.url is not None:
+        yield None, str(source.url), list(remote_files(source))
         return
     assert source.path is not None
     several = not isinstance(source.path, str)

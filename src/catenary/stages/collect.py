@@ -40,7 +40,8 @@ def content(name: str, source: Source, base: Path, sha_of: ShaOf) -> Mapping[str
                 "label": file.label,
                 "format": file.format,
                 "bytes": file.bytes,
-                "sha256": None if file.refused else sha_of(file.path),
+                "sha256": None if file.refused or file.fingerprint else sha_of(file.path),
+                **({"fingerprint": file.fingerprint} if file.fingerprint else {}),
                 **({"other_sha256": sha_of(file.other)} if file.other and not file.refused else {}),
                 "refused": file.refused,
             }

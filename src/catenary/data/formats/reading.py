@@ -1,6 +1,6 @@
 """The reading of one file with all that is nested in it: format found, limits kept, nothing left out in silence.
 
-    for records in Reading(source).file(path, "a.zip", size):
+    for records in Reading(source).file(file):
         records.part, records.texts, records.dropped        # "b/c.html", [...], [...]
 
 Whatever a part holds, it never stops the run. What cannot be read is quarantined: one record without text, dropped for
@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from catenary.data import remote
 from catenary.data.formats import detect, find
 from catenary.data.formats.opened import BombError, Expansion, Input, UnreadableError, buffered
 from catenary.data.formats.records import Records
+from catenary.data.formats.rows import add_row
 from catenary.errors import CatenaryError, InvalidInput
 
 if TYPE_CHECKING:
-    from catenary.data.sources import Source
+    from catenary.data.sources import Source, SourceFile
 
 MAX_DEPTH = 4  # archives within archives
 MAX_PARTS = 1_000_000  # of one file, all levels together
@@ -53,20 +55,31 @@ class Reading:
         self._turn = 0
         self._expansion = Expansion.of(0)
 
-    def file(
-        self,
-        path: Path,
-        name: str,
-        file_bytes: int,
-        format: str | None = None,  # noqa: A002 - the word of the chain file
-        other: Path | None = None,
-    ) -> Iterator[Records]:
-        """The records of a file on disk."""
-        try:
-            with path.open("rb") as file:
-                yield from self.stream(file, name, file_bytes, format, path, other)
-        except OSError:  # gone, or not ours to read; what happens within is caught there
-            yield quarantined("read:unreadable", file_bytes)
+    def file(self, file: SourceFile) -> Iterator[Records]:
+        """The records of a source's file."""
+        if self.source.database is not None:
+            yield from self._rows(file)
+        elif file.url is not None:
+            with remote.opened(file) as stream:
+                yield from self.stream(stream, file.name, file.bytes, file.format)
+        else:
+            try:
+                with file.path.open("rb") as stream:
+                    yield from self.stream(stream, file.name, file.bytes, file.format, file.path, file.other)
+            except OSError:  # gone, or not ours to read; what happens within is caught there
+                yield quarantined("read:unreadable", file.bytes)
+
+    def _rows(self, file: SourceFile) -> Iterator[Records]:
+        """The records that the rows of a query are."""
+        self._begin(0)
+        records = Records(labels=[], annotations=[])
+        for offset, row in enumerate(remote.rows(self.source, file.fingerprint), 1):
+            add_row(records, offset, row, self.source)
+            if len(records.offsets) >= remote.ROWS:
+                self.tick()
+                yield records
+                records = Records(labels=[], annotations=[])
+        yield records
 
     def stream(
         self,
