@@ -15,7 +15,7 @@ from catenary.chain.stage import Known
 from catenary.chain.trace import Node, trace
 from catenary.config import Home
 from catenary.data.shards import read_split
-from catenary.errors import InvalidInput
+from catenary.errors import CatenaryError, InvalidInput
 from catenary.stages import STAGES
 from catenary.stages.exposure import exposure
 from catenary.stages.reading import reading_of
@@ -139,3 +139,17 @@ def test_how_many_processes_is_no_part_of_the_recipe(tmp_path: Path) -> None:
 
     assert id_with("") == id_with("train: {processes: 2},")
     assert id_with("") != id_with("ema: 0.9,")
+
+
+def test_a_run_that_diverges_names_the_documents_of_its_last_step(tmp_path: Path) -> None:
+    text = CHAIN.replace("steps: 60,", "steps: 60, optimiser: sgd, clip: 1.0e+30, warmup: 0.0,").replace(
+        "learning_rate: 0.01", "learning_rate: 1.0e+30"
+    )
+    with Store.open(Home.of(tmp_path, {})) as store:
+        planned = plan(load(chain(tmp_path, text), STAGES), store)
+        with pytest.raises(CatenaryError, match="diverged") as caught:
+            run(planned, store, Quiet(), only=["writer"])
+        dataset = store.get(planned["datasets.lines"].id)
+    ids = read_split(dataset.path, "train", ["id"]).column("id").to_pylist()
+    rows = caught.value.documents[-1]
+    assert f"doc:{ids[rows[0]]}" in str(caught.value)

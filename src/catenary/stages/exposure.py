@@ -1,11 +1,15 @@
-"""From which step on a model had seen a document."""
+"""From which step on a model had seen a document, and which documents a step that went wrong had."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from catenary.errors import CatenaryError
 from catenary.store import Artifact, Store
+
+NAMED = 8  # of a step that went wrong
 
 
 def exposure(store: Store, model: Artifact, document_id: str) -> tuple[Sequence[int], int] | None:
@@ -27,6 +31,36 @@ def exposure(store: Store, model: Artifact, document_id: str) -> tuple[Sequence[
             return steps_with(model.path, before + row)
         before += rows
     return None
+
+
+@contextmanager
+def named_documents(datasets: Sequence[Path]) -> Iterator[None]:
+    """A training run that diverges within this context names the documents of its last step by their ids.
+
+    The rows of the datasets' training splits, one after the other, are what the run was given.
+    """
+    try:
+        yield
+    except CatenaryError as error:
+        steps: Sequence[Sequence[int]] = getattr(error, "documents", ())
+        if steps:
+            ids = _ids_of(datasets, steps[-1][:NAMED])
+            more = " …" if len(steps[-1]) > NAMED else ""
+            error.got = f"{error.got}: {', '.join(f'doc:{id}' for id in ids)}{more}"
+        raise
+
+
+def _ids_of(datasets: Sequence[Path], rows: Sequence[int]) -> list[str]:
+    """The ids of these rows of the training splits."""
+    from catenary.data.shards import iter_split
+
+    wanted, found, before = set(rows), {}, 0
+    for dataset in datasets:
+        for batch in iter_split(dataset, "train", ["id"]):
+            for row in wanted & set(range(before, before + batch.num_rows)):
+                found[row] = batch.column("id")[row - before].as_py()
+            before += batch.num_rows
+    return [found[row] for row in rows if row in found]
 
 
 def _row_of(dataset: Path, document_id: str) -> tuple[int | None, int]:

@@ -22,6 +22,7 @@ from pydantic import Field, WithJsonSchema, field_validator, model_validator
 from catenary.chain.stage import Estimate, How, Known, Ref, Stage, Work
 from catenary.data.texts import texts_of
 from catenary.errors import InvalidInput
+from catenary.stages.exposure import named_documents
 from catenary.stages.pictures import draw_losses
 from catenary.stages.reading import reading_of
 from catenary.stages.settings import part_of
@@ -154,31 +155,32 @@ def run(work: Work[PretrainSettings]) -> Mapping[str, Any]:
             **ids,
             **{name: value for name, value in chosen.items() if value is not None},
         )
-    if settings.objective == "clm":
-        report = pretrain_causal(
-            texts,
-            tokenizer,
-            start,
-            part_of(settings, TrainSettings),
-            work.out,
-            valid=valid,
-            state=work.state,
-            progress=work.progress,
-            processes=settings.train.processes,
-        )
-    else:
-        report = pretrain(
-            list(texts),
-            tokenizer,
-            start,
-            part_of(settings, TrainSettings),
-            work.out,
-            masking=part_of(settings, MaskedLMSettings),
-            valid=list(valid),
-            state=work.state,
-            progress=work.progress,
-            processes=settings.train.processes,
-        )
+    with named_documents(datasets):
+        if settings.objective == "clm":
+            report = pretrain_causal(
+                texts,
+                tokenizer,
+                start,
+                part_of(settings, TrainSettings),
+                work.out,
+                valid=valid,
+                state=work.state,
+                progress=work.progress,
+                processes=settings.train.processes,
+            )
+        else:
+            report = pretrain(
+                list(texts),
+                tokenizer,
+                start,
+                part_of(settings, TrainSettings),
+                work.out,
+                masking=part_of(settings, MaskedLMSettings),
+                valid=list(valid),
+                state=work.state,
+                progress=work.progress,
+                processes=settings.train.processes,
+            )
     draw_losses(report, work.out)
     headline = {
         "parameters": report["parameters"],
