@@ -12,7 +12,14 @@ from catenary.digest import digest, file_sha256
 from catenary.models import configure
 from catenary.progress import SILENT
 from catenary.tokenizer import TokenizerSettings, load, save, train
-from catenary.train import ClassifySettings, MaskedLMSettings, TrainSettings, finetune_classifier, pretrain
+from catenary.train import (
+    ClassifySettings,
+    MaskedLMSettings,
+    TrainSettings,
+    finetune_classifier,
+    pretrain,
+    pretrain_causal,
+)
 from catenary.train.loop import Fit, fit
 from catenary.train.weights import weights_sha256
 
@@ -94,6 +101,40 @@ def pretrained(folder: Path, **rest: object) -> object:
         masking=MaskedLMSettings(mask_rate=0.2, embeddings="cooccurrence"),
         valid=reviews(50, seed=1)[0],
         **rest,
+    )
+
+
+def causal(folder: Path) -> str:
+    """A decoder on a packed stream, whose tokens are cut anew or found in the state folder."""
+    texts, _ = reviews(300)
+    if not (folder / "tokenizer").exists():
+        save(train(texts, TokenizerSettings(kind="char")), folder / "tokenizer")
+    vocabulary = load(folder / "tokenizer")
+    config = configure(
+        "llama",
+        None,
+        vocab_size=vocabulary.vocab_size,
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=32,
+        bos_token_id=vocabulary.bos_id,
+        eos_token_id=vocabulary.eos_id,
+    )
+    chosen = settings(batch_size=None, batch_tokens=128, optimiser="muon", accumulate=2, epochs=3)
+    pretrain_causal(
+        texts,
+        folder / "tokenizer",
+        config,
+        chosen,
+        folder / "writer",
+        valid=reviews(50, seed=1)[0],
+        state=folder / "state",
+        checkpoint_seconds=0.001,
+    )
+    return digest(
+        [file_sha256(folder / "writer" / name) for name in ("model.safetensors", "exposures.parquet")]
     )
 
 
