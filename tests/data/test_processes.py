@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -182,3 +185,38 @@ def test_few_plain_files_are_read_here(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("subprocess.Popen", None)
     source, files = given(tmp_path)
     assert collect(source, files, "s", tmp_path / "out", tmp_path / "state").documents == 1
+
+
+def test_kill_9_loses_nothing_and_leaves_no_process(tmp_path: Path) -> None:
+    root = tmp_path / "files"
+    root.mkdir()
+    for number in range(200):
+        lines = "".join(f"{number} line {line} of many\n" for line in range(1000))
+        (root / f"{number:03}.lines").write_text(lines)
+    source, files = given(tmp_path)
+    program = (
+        "import sys; from pathlib import Path; from catenary.data import *\n"
+        "base = Path(sys.argv[1]); source = Source(path='files', licence='MIT')\n"
+        "collect(source, resolve(source, base), 's', base / 'out', base / 'state', shard_bytes=1 << 18, workers=2)\n"
+    )
+    for shards in (1, 4):
+        killed = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)])
+        while not (tmp_path / "out" / f"raw-{shards:05d}.parquet").exists():
+            assert killed.poll() is None
+            time.sleep(0.005)
+        readers = psutil.Process(killed.pid).children()
+        killed.kill()
+        killed.wait()
+        _, alive = psutil.wait_procs(readers, timeout=10)
+        assert not alive
+    done = (tmp_path / "state" / "done.json").read_text()
+    assert json.loads(done)["shards"] >= 4
+    resumed = collect(
+        source, files, "s", tmp_path / "out", tmp_path / "state", shard_bytes=1 << 18, workers=1
+    )
+    whole = collect(
+        source, files, "s", tmp_path / "out2", tmp_path / "state2", shard_bytes=1 << 18, workers=3
+    )
+    assert resumed == whole
+    for path in sorted((tmp_path / "out2").iterdir()):
+        assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes(), path.name

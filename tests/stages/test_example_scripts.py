@@ -78,7 +78,17 @@ def test_questions_are_made_of_appositions_and_every_answer_stands_in_its_passag
         (word, tag)
         for word, _, tag in (
             piece.rpartition("/")
-            for piece in ["国家/n", "主席/n", "江/nr", "泽民/nr", "会见/v", "了/u", "作家/n", "巴金/nr", "。/w"]
+            for piece in [
+                "国家/n",
+                "主席/n",
+                "江/nr",
+                "泽民/nr",
+                "会见/v",
+                "了/u",
+                "作家/n",
+                "巴金/nr",
+                "。/w",
+            ]
         )
     ]
     assert list(made.holders(words)) == [("国家主席", 0, "江泽民", 4), ("作家", 10, "巴金", 12)]

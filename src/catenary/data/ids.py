@@ -29,6 +29,7 @@ class FileIds:
         head.update(b"s64:")
         self._head = head  # `records.document_id` up to the text's digest; a test holds the two together
         self._runs: list[tuple[Keys, Counts]] = []
+        self._first: str | None = None  # the only document so far: most files hold one, and need no counting
 
     def ids(self, sha256s: Sequence[str]) -> list[str]:
         """The ids of the next documents, whose texts have these digests (64 hexadecimal digits each)."""
@@ -40,6 +41,12 @@ class FileIds:
         return ids
 
     def _occurrences(self, sha256s: Sequence[str]) -> list[int]:
+        if len(sha256s) == 1 and not self._runs and self._first is None:
+            self._first = sha256s[0]
+            return [0]
+        if self._first is not None:
+            first, self._first = self._first, None
+            self._add(np.array([int(first[:16], 16)], np.uint64), np.ones(1, np.uint32))
         keys = np.fromiter((int(sha256[:16], 16) for sha256 in sha256s), np.uint64, len(sha256s))
         distinct, which, counts = np.unique(keys, return_inverse=True, return_counts=True)
         seen = np.zeros(len(distinct), dtype=np.int64)

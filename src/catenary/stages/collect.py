@@ -16,7 +16,7 @@ from shutil import copyfile
 from typing import Any
 
 from catenary.chain.stage import Estimate, ShaOf, Stage, Work
-from catenary.data.formats import plugin_version
+from catenary.data.formats import by_suffix, plugin_version
 from catenary.data.sources import Source, licence_of, resolve, version_of
 
 MAKES_DOCUMENTS = (  # the settings on which the documents hang, beside what the files hold
@@ -28,12 +28,15 @@ BYTES_PER_SECOND = 15e6  # read, hashed and written as Parquet, on one core of a
 
 def content(name: str, source: Source, base: Path, sha_of: ShaOf) -> Mapping[str, Any]:
     """What the source's files are now. `name` is part of every document's id."""
+    files = resolve(source, base)
+    named = {file.format or by_suffix(file.name) for file in files}
+    plugins = sorted({version for one in named if one and (version := plugin_version(one))})
     return {
         "source": name,
         "licence": licence_of(source),
         "package": source.package,
         "version": version_of(source),
-        **({"plugin": plugin} if (plugin := plugin_version(source.format or "text")) else {}),
+        **({"plugins": plugins} if plugins else {}),
         "files": [
             {
                 "name": file.name,
@@ -45,7 +48,7 @@ def content(name: str, source: Source, base: Path, sha_of: ShaOf) -> Mapping[str
                 **({"other_sha256": sha_of(file.other)} if file.other and not file.refused else {}),
                 "refused": file.refused,
             }
-            for file in resolve(source, base)
+            for file in files
         ],
     }
 
