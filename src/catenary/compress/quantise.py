@@ -44,7 +44,8 @@ def quantise(source: Path, target: Path) -> Quantised:
     reading a model folder raises.
     """
     from catenary.models import copy_companions
-    from catenary.models.hub import read_settings, write_json
+    from catenary.models.hub import write_json
+    from catenary.models.model_files import read_settings
     from catenary.models.tensors import check_finite, read_folder, write_tensors
 
     settings = read_settings(source)

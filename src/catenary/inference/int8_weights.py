@@ -52,7 +52,8 @@ def load_quantised(folder: Path) -> Model:
     Raises InvalidInput for a folder whose config says otherwise, and what `models.load` raises.
     """
     from catenary import models
-    from catenary.models.hub import read_settings, write_json
+    from catenary.models.hub import write_json
+    from catenary.models.model_files import read_settings
     from catenary.models.tensors import read_folder, write_tensors
 
     settings = read_settings(folder)

@@ -1,6 +1,6 @@
 from .adapter_settings import LoraSettings
 from .adapters import AdaptedLinear, adapted_layers, attach_adapter, merge_adapter
-from .adopt import Adopted, adopt, model_files
+from .adopt import Adopted, adopt
 from .cache import Cache, Memory
 from .config import HeadName, TransformerConfig
 from .download import download
@@ -9,6 +9,7 @@ from .gguf_tokenizer import unpack_gguf
 from .hub import build, copy_companions, load, save
 from .likelihood import Likelihood, text_frame
 from .model import Loaded, Model, Output
+from .model_files import model_files
 from .observe import Seen, observe
 from .peft_files import is_adapter, load_adapter, save_adapter
 from .sizes import SIZES, configure

@@ -11,19 +11,15 @@ Only what we read is taken: settings, safetensors, tokenizer, chat template. Pic
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
-from catenary.errors import InvalidInput, NotFound
+from catenary.errors import NotFound
 from catenary.files import make_folder
 from catenary.models.gguf_tokenizer import unpack_gguf
-from catenary.models.hub import COMPANIONS, load, read_settings
-from catenary.models.tensors import INDEX, WHOLE
-
-POOLING = ("modules.json", "1_Pooling/config.json")
+from catenary.models.hub import load
+from catenary.models.model_files import model_files
 
 
 class Adopted(TypedDict):
@@ -34,34 +30,6 @@ class Adopted(TypedDict):
     parameters: int
     dtype: str
     labels: list[str]
-
-
-def model_files(source: Path) -> Sequence[str]:
-    """The files that `adopt` takes from `source`: names below it, or of itself where it is a GGUF file.
-
-    Raises NotFound where nothing is there, and InvalidInput where it is no model.
-    """
-    if source.is_file() and source.suffix == ".gguf":
-        return [source.name]
-    read_settings(source)
-    shards: list[str] = []
-    if not (source / WHOLE).is_file() and (source / INDEX).is_file():
-        # Names that lead elsewhere are refused when the index is read for its tensors.
-        told = json.loads((source / INDEX).read_text("utf-8")).get("weight_map", {}).values()
-        shards = [INDEX, *sorted({Path(str(name)).name for name in told})]
-    names = ["config.json", WHOLE, *shards, *COMPANIONS, *POOLING]
-    there = [name for name in names if (source / name).is_file()]
-    if WHOLE not in there and INDEX not in there:
-        pickled = sorted(
-            path.name for pattern in ("*.bin", "*.pt*", "*.ckpt") for path in source.glob(pattern)
-        )
-        raise InvalidInput(
-            "This folder holds no safetensors weights.",
-            where=str(source),
-            got=", ".join(pickled) or None,
-            expected="model.safetensors; pickled weights can run code and are never opened",
-        )
-    return there
 
 
 def adopt(source: Path, folder: Path) -> Adopted:

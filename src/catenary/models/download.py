@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 
 from catenary.errors import InvalidInput, NotFound
-from catenary.models.hub import COMPANIONS
+from catenary.models.model_files import COMPANIONS
 
 # Weights as safetensors only: pickles are not even fetched, nor is code.
 WANTED = [

@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from catenary.errors import Damaged, InvalidInput, NotFound
+from catenary.errors import Damaged, InvalidInput
 from catenary.files import make_folder, sync_folder, write_whole
 from catenary.models.checkpoint import as_tied, drop_copies, files_of, fill, in_our_names, in_their_names
 from catenary.models.config import HeadName, TransformerConfig
@@ -31,30 +31,12 @@ from catenary.models.gguf import read_as_folder
 from catenary.models.heads import LABELLED
 from catenary.models.initialise import initialise
 from catenary.models.model import Model
+from catenary.models.model_files import COMPANIONS, INDEX, WHOLE, read_settings
 from catenary.models.sentence import read_pooling, write_pooling
 from catenary.models.sizes import family_of
-from catenary.models.tensors import INDEX, MAX_SHARD_BYTES, WHOLE, check_finite, read_folder, write_weights
+from catenary.models.tensors import MAX_SHARD_BYTES, check_finite, read_folder, write_weights
 
 WEIGHTS = (WHOLE, INDEX, "model-*-of-*.safetensors")
-
-# What a model folder carries besides its weights: passed through as it is.
-COMPANIONS = (
-    "task.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "generation_config.json",
-    "chat_template.jinja",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "tokenizer.model",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-    "source.spm",
-    "target.spm",
-)
 
 
 def build(
@@ -161,22 +143,6 @@ def copy_companions(source: Path | str, folder: Path | str) -> tuple[str, ...]:
     for name in there:
         shutil.copyfile(Path(source) / name, Path(folder) / name)
     return tuple(there)
-
-
-def read_settings(folder: Path) -> dict[str, Any]:
-    """The `config.json` of a folder as it stands. Raises NotFound and Damaged."""
-    path = folder / "config.json"
-    if not path.is_file():
-        raise NotFound(
-            "There is no model in this folder.", got=str(folder), expected="a folder with a config.json"
-        )
-    try:
-        settings = json.loads(path.read_text("utf-8"))
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise Damaged("config.json cannot be read.", where=str(path), got=str(error)) from None
-    if not isinstance(settings, dict):
-        raise Damaged("config.json does not hold a mapping.", where=str(path))
-    return settings
 
 
 def _stored_head(family: Family, settings: dict[str, Any]) -> HeadName | None:

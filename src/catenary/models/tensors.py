@@ -21,8 +21,8 @@ from torch import Tensor
 
 from catenary.errors import Damaged, InvalidInput
 from catenary.files import write_whole
+from catenary.models.model_files import INDEX, WHOLE
 
-WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 MAX_SHARD_BYTES = (
     5_000_000_000  # Hugging Face's custom: what most file systems and proxies carry in one piece
 )

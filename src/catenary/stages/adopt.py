@@ -73,7 +73,7 @@ def content(name: str, settings: AdoptSettings, base: Path, sha_of: ShaOf) -> Ma
     }
     if settings.hub is not None:
         return {**told, "version": settings.revision}
-    from catenary.models.adopt import model_files
+    from catenary.models.model_files import model_files
 
     place = _place(settings, base)
     folder = place.parent if place.is_file() else place

@@ -42,7 +42,8 @@ from catenary.models.baselines.ngram import Totals, checked_ids
 from catenary.models.baselines.recurrent_settings import RecurrentConfig
 from catenary.models.initialise import generator_of
 from catenary.models.layers import Embedding, Linear
-from catenary.models.tensors import WHOLE, check_finite, read_tensors, write_tensors
+from catenary.models.model_files import WHOLE
+from catenary.models.tensors import check_finite, read_tensors, write_tensors
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 LOGITS_AT_ONCE = 1 << 23  # bounds the memory of scoring
