@@ -74,6 +74,20 @@ def test_files_in_archives_keep_their_paths(tmp_path: Path) -> None:
         assert found[f"{name}!/pic.png"] == "read:unknown_format"
 
 
+def test_archives_of_more_than_65535_files(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for number in range(66_000):
+            archive.writestr(f"{number}/", "")  # folders: nothing is read of them
+        archive.writestr("last.txt", "the last")
+    assert told(rows(tmp_path, "a.zip", out.getvalue())) == {"a.zip!/last.txt": "the last"}
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive, archive.open("a.txt", "w", force_zip64=True) as file:
+        file.write(b"large")
+    [row] = rows(tmp_path, "b.zip", out.getvalue())
+    assert row["text"] == "large"
+
+
 def test_chinese_names_in_old_archives(tmp_path: Path) -> None:
     data = bytearray(zipped(("abcd.txt", "内容")))
     raw = "文档".encode("gbk")

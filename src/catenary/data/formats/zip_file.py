@@ -98,26 +98,27 @@ def _directory(file: BinaryIO) -> tuple[int, int, int]:
         raise UnreadableError("read:damaged")
     end = length - len(tail) + found
     count, size, at = struct.unpack_from("<HLL", tail, found + 10)
-    if count == 0xFFFF or UNKNOWN_32 in (size, at):
-        count, size, at, end = _large_directory(file, end)
+    if large := _large_directory(file, end):
+        count, size, at, end = large
     shift = end - size - at
     if shift < 0:
         raise UnreadableError("read:damaged")
     return at + shift, count, shift
 
 
-def _large_directory(file: BinaryIO, end: int) -> tuple[int, int, int, int]:
+def _large_directory(file: BinaryIO, end: int) -> tuple[int, int, int, int] | None:
+    """The same of a ZIP64 archive: entries, bytes, place, and where its directory ends."""
     file.seek(max(0, end - 20))
     locator = file.read(20)
     if locator[:4] != b"PK\x06\x07":
-        raise UnreadableError("read:damaged")
+        return None
     [where] = struct.unpack_from("<Q", locator, 8)
     file.seek(min(where, end))
     told = file.read(56)
     if len(told) < 56 or told[:4] != b"PK\x06\x06":
         raise UnreadableError("read:damaged")
     count, size, at = struct.unpack_from("<QQQ", told, 32)
-    return at, count, size, where
+    return count, size, at, where
 
 
 def _sizes(extra: bytes, size: int, packed: int, local: int) -> tuple[int, int, int]:
