@@ -58,9 +58,7 @@ def load(
     Raises NotFound for a missing folder or file, Damaged for one that does not parse, InvalidInput for parts
     that do not fit together or a model that does something else, Refused for pickled weights.
     """
-    folder = Path(folder)
-    if folder.suffix == ".gguf" and folder.is_file():
-        folder = _unpacked(folder)
+    folder = unpacked(Path(folder))
     if not folder.is_dir():
         raise NotFound("There is no model folder here.", got=str(folder))
     names = sorted({name for _, name in ENGINES})
@@ -81,8 +79,10 @@ def load(
     return made
 
 
-def _unpacked(file: Path) -> Path:
-    """The folder that a GGUF file unpacks to, kept from one time to the next."""
+def unpacked(file: Path) -> Path:
+    """The folder that a GGUF file unpacks to, kept from one time to the next; of a folder, itself."""
+    if file.suffix != ".gguf" or not file.is_file():
+        return file
     from catenary.inference.kept import kept
     from catenary.models import unpack_gguf
 
