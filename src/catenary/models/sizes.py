@@ -1,6 +1,6 @@
 """The dial `size:`: how wide and deep a model of a family is.
 
-Each size is a ladder step of roughly 6–10 times the parameters; every setting can still be given on its own.
+Each size has several times the weights of the one before; every setting can still be given on its own.
 """
 
 from __future__ import annotations
@@ -62,6 +62,14 @@ _DECODER: dict[str, dict[str, object]] = {
     },
 }
 
+# A feed-forward without a gate is four times as wide as the model (Vaswani et al. 2017, §3.3), and keys are not shared.
+_GPT2: dict[str, dict[str, object]] = {
+    "nano": {**_DECODER["nano"], "intermediate_size": 768},
+    "small": {**_DECODER["small"], "intermediate_size": 1536},
+    # GPT-2's smallest (Radford et al. 2019, table 2)
+    "base": {**_ENCODER["base"], "max_position_embeddings": 1024},
+}
+
 _ENCODER_DECODER: dict[str, dict[str, object]] = {
     "nano": {
         "hidden_size": 192,
@@ -90,7 +98,8 @@ _ENCODER_DECODER: dict[str, dict[str, object]] = {
 SIZES: dict[str, dict[str, dict[str, object]]] = {
     "bert": _ENCODER,
     "roberta": _ENCODER,
-    "gpt2": _DECODER,
+    "xlm-roberta": _ENCODER,
+    "gpt2": _GPT2,
     "llama": _DECODER,
     "mistral": _DECODER,
     "qwen2": _DECODER,
