@@ -93,6 +93,7 @@ def test_a_line_over_the_limit_is_told_of_but_not_held(tmp_path: Path, format: s
     assert reasons(found) == [None, "read:too_large", None]
     assert found[1]["text"] == ""
     assert len(found) == 3
+    assert dict(found[1]["meta"]) == {"quarantined_bytes": "3000000"}
     [row] = rows(tmp_path, long, format, max_document_bytes=1000)
     assert row["sha256"] == hashlib.sha256(long).hexdigest()
 
@@ -103,7 +104,7 @@ def test_a_line_over_the_limit_is_told_of_but_not_held(tmp_path: Path, format: s
     st.integers(1, 9),
 )
 def test_lines_do_not_hang_on_where_blocks_end(lines: list[bytes], block_bytes: int, limit: int) -> None:
-    def all_lines(size: int) -> list[tuple[bytes, str]]:
+    def all_lines(size: int) -> list[tuple[bytes, object]]:
         blocks = blocks_of_lines(io.BytesIO(data), limit, size)
         return [
             (line, block.too_large.get(at, "")) for block in blocks for at, line in enumerate(block.lines)

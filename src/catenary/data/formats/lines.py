@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from catenary.data.formats.encoding import BOMS, WIDE, LineDecoder, detected
 from catenary.data.formats.opened import Input
-from catenary.data.formats.reading import Reading
+from catenary.data.formats.reading import QUARANTINED, Reading
 from catenary.data.formats.records import BLOCK_BYTES, Records, empty
 
 BOM = b"\xef\xbb\xbf"
@@ -34,18 +34,33 @@ def read_lines(one: Input, reading: Reading) -> Iterator[Records]:
             if text is None:
                 records.dropped[at] = "read:not_text"
                 records.sha256s[at] = hashlib.sha256(block.lines[at]).hexdigest()
-        for at, sha256 in block.too_large.items():
-            records.dropped[at], records.sha256s[at] = "read:too_large", sha256
+        for at, large in block.too_large.items():
+            records.dropped[at], records.sha256s[at] = "read:too_large", large.sha256
+        if block.too_large:
+            records.metas = [_meta(block, at) for at in range(len(texts))]
         offset += len(texts)
         yield records
 
 
+def _meta(block: Lines, at: int) -> dict[str, str]:
+    large = block.too_large.get(at)
+    return {QUARANTINED: str(large.length)} if large else {}
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """What is known of a line that was not held."""
+
+    sha256: str
+    length: int
+
+
 @dataclass(slots=True)
 class Lines:
-    """Lines without their ends. One longer than the limit is empty, and its digest stands in `too_large`."""
+    """Lines without their ends. One longer than the limit is empty, and stands in `too_large` by its place."""
 
     lines: list[bytes]
-    too_large: dict[int, str]
+    too_large: dict[int, TooLarge]
     utf8: bool = True
 
 
@@ -118,10 +133,10 @@ def blocks_of_lines(
         lines = block.split(b"\n")
         rest = lines.pop()
         if lines:
-            too_large: dict[int, str] = {}
+            too_large: dict[int, TooLarge] = {}
             if outgrown is not None:
                 outgrown.update(lines[0])
-                too_large[0], lines[0], outgrown = outgrown.hexdigest(), b"", None
+                too_large[0], lines[0], outgrown = outgrown.told(), b"", None
             elif held:
                 lines[0] = b"".join((*held, lines[0]))
             held, held_bytes = [], 0
@@ -135,7 +150,7 @@ def blocks_of_lines(
                 outgrown = _Outgrown(b"".join(held))
                 held, held_bytes = [], 0
     if outgrown is not None:
-        yield Lines([b""], {0: outgrown.hexdigest()})
+        yield Lines([b""], {0: outgrown.told()})
     elif held:
         yield _bounded([b"".join(held)], {}, limit)
 
@@ -146,23 +161,26 @@ class _Outgrown:
     def __init__(self, data: bytes) -> None:
         self._sha256 = hashlib.sha256()
         self._held = b""
+        self._length = 0
         self.update(data)
 
     def update(self, data: bytes) -> None:
         data = self._held + data
         self._held = data[-1:] if data.endswith(b"\r") else b""
-        self._sha256.update(data.removesuffix(b"\r"))
+        data = data.removesuffix(b"\r")
+        self._sha256.update(data)
+        self._length += len(data)
 
-    def hexdigest(self) -> str:
-        return self._sha256.hexdigest()
+    def told(self) -> TooLarge:
+        return TooLarge(self._sha256.hexdigest(), self._length)
 
 
-def _bounded(lines: list[bytes], too_large: dict[int, str], limit: int) -> Lines:
+def _bounded(lines: list[bytes], too_large: dict[int, TooLarge], limit: int) -> Lines:
     if any(line.endswith(b"\r") for line in lines):
         lines = [line.removesuffix(b"\r") for line in lines]
     if max(map(len, lines)) > limit:
         for at, line in enumerate(lines):
             if len(line) > limit:
-                too_large[at] = hashlib.sha256(line).hexdigest()
+                too_large[at] = TooLarge(hashlib.sha256(line).hexdigest(), len(line))
                 lines[at] = b""
     return Lines(lines, too_large)
