@@ -1,9 +1,11 @@
-"""`python -m benchmarks.training [pretraining-17m] [pretraining-50m] [classification]`"""
+"""`python -m benchmarks.training [pretraining-17m] [pretraining-50m] [classification] [--rounds N] [--only NAME]`"""
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -15,9 +17,9 @@ WARMUP, ROUNDS, STEPS = 2, 5, 2
 PEERS = Path(__file__).parents[2] / ".venv-bench" / "bin" / "python"
 
 
-def pretraining(size: str) -> None:
+def pretraining(size: str, rounds: int, only: str) -> None:
     """Tokens a second of causal-LM pretraining."""
-    total = WARMUP + ROUNDS * STEPS
+    total = WARMUP + rounds * STEPS
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         units = pretraining_work(list(islice(reviews(), 4000)), size, total + 1, folder)
@@ -36,6 +38,7 @@ def pretraining(size: str) -> None:
                 )
                 for precision in ("bf16-mixed", "bf16-true")
             ]
+        sides = sides[:1] + [side for side in sides[1:] if only in side.name]
         race(
             f"pretraining: Llama of {size}, rows of 512",
             "tokens",
@@ -43,14 +46,14 @@ def pretraining(size: str) -> None:
             sides,
             folder,
             warmup=WARMUP,
-            rounds=ROUNDS,
+            rounds=rounds,
             steps=STEPS,
         )
 
 
-def classification() -> None:
+def classification(rounds: int, only: str) -> None:
     """Samples a second of fine-tuning a BERT; turns are longer, as batches differ in length."""
-    warmup, rounds, steps = 10, 5, 15
+    warmup, steps = 10, 15
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         total = warmup + rounds * steps
@@ -62,6 +65,7 @@ def classification() -> None:
             Side("transformers Trainer, defaults (fp32)", trainer),
             Side("transformers Trainer, grouped, bf16", [*trainer, "best"]),
         ]
+        sides = sides[:1] + [side for side in sides[1:] if only in side.name]
         race(
             "classification: BERT of 4 × 256, texts of 10–200 tokens, 32 a step", "samples", units, sides, folder,
             warmup=warmup, rounds=rounds, steps=steps,
@@ -74,11 +78,22 @@ def module(name: str, *arguments: str, python: str = sys.executable) -> list[str
 
 
 BENCHMARKS = {
-    "pretraining-17m": lambda: pretraining("17m"),
-    "pretraining-50m": lambda: pretraining("50m"),
+    "pretraining-17m": partial(pretraining, "17m"),
+    "pretraining-50m": partial(pretraining, "50m"),
     "classification": classification,
 }
 
+
+def main() -> None:
+    """All of them, unless some are named; `--only` leaves out the peers whose names lack it."""
+    told = argparse.ArgumentParser()
+    told.add_argument("names", nargs="*", metavar="NAME", help=" ".join(BENCHMARKS))
+    told.add_argument("--rounds", type=int, default=ROUNDS)
+    told.add_argument("--only", default="")
+    chosen = told.parse_args()
+    for name in chosen.names or BENCHMARKS:
+        BENCHMARKS[name](chosen.rounds, chosen.only)
+
+
 if __name__ == "__main__":
-    for wanted in sys.argv[1:] or BENCHMARKS:
-        BENCHMARKS[wanted]()
+    main()

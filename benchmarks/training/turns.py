@@ -1,10 +1,14 @@
-"""The referee: sides take turns, and the ratios of each round are compared."""
+"""The referee: sides take turns, and the ratios of each round are compared.
+
+Beside the time by the clock stands that of the processor, which neighbours on a busy machine disturb less.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -17,6 +21,7 @@ class Side:
     name: str
     command: list[str]
     rates: list[float] = field(default_factory=list)
+    cpu_rates: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     peak_mb: float = 0.0
     process: subprocess.Popen[str] | None = None
@@ -68,7 +73,11 @@ def race(
         first = warmup + turn * steps
         done = sum(units_of_step[first : first + steps])
         for side in started if turn % 2 == 0 else started[::-1]:
-            side.rates.append(done / float(str(side.ask(f"go {steps}")["seconds"])))
+            told = side.ask(f"go {steps}")
+            side.rates.append(done / float(str(told["seconds"])))
+            side.cpu_rates.append(done / float(str(told["cpu_seconds"])))
+        latest = ", ".join(f"{side.rates[-1]:,.0f}" for side in started)
+        print(f"  round {turn + 1} of {rounds}: {latest} {unit}/s", file=sys.stderr, flush=True)
     for side in started:
         last = side.ask("end")
         side.losses, side.peak_mb = list(last["losses"]), float(str(last["peak_mb"]))  # type: ignore[call-overload]
@@ -79,15 +88,14 @@ def _report(what: str, unit: str, sides: list[Side]) -> None:
     print(f"\n{what}  ({os.cpu_count()} processors)")
     ours = sides[0]
     for side in sides:
-        ratio = median(a / b for a, b in zip(ours.rates, side.rates, strict=True))
         spread = f"[{min(side.rates):,.0f} … {max(side.rates):,.0f}]"
+        print(f"  {side.name:<40} {median(side.rates):>8,.0f} {unit}/s {spread:<18} {side.peak_mb:>6,.0f} MB")
+    for side in sides[1:]:
+        clock = median(a / b for a, b in zip(ours.rates, side.rates, strict=True))
+        processor = median(a / b for a, b in zip(ours.cpu_rates, side.cpu_rates, strict=True))
         print(
-            f"  {side.name:<44} {median(side.rates):>8,.0f} {unit}/s {spread:<20} {side.peak_mb:>6,.0f} MB"
-            + (
-                ""
-                if side is ours
-                else f"   we are {ratio:.2f} × as fast, {ours.peak_mb / side.peak_mb:.2f} of its memory"
-            )
+            f"  we / {side.name:<35} {clock:>8.2f} × the speed by the clock, {processor:.2f} × by the processor's time,"
+            f" {ours.peak_mb / side.peak_mb:.2f} × the memory"
         )
     count = min(len(side.losses) for side in sides)
     if count:
