@@ -11,7 +11,14 @@ from catenary.chain.spec import load
 from catenary.stages import STAGES
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "README.zh-CN.md", "docs/structure.md", "docs/finetuning.md")
+PAGES = (
+    "README.md",
+    "README.zh-CN.md",
+    "docs/structure.md",
+    "docs/finetuning.md",
+    "docs/sources.md",
+    "docs/sources.zh.md",
+)
 
 
 def blocks(page: str, language: str) -> list[str]:
