@@ -45,6 +45,7 @@ models:
   helper: {{init: base, task: chat, from: talks, steps: 60, learning_rate: 0.01}}
   light: {{init: helper, task: chat, from: talks, steps: 10, adapter: {{lora: {{rank: 2, targets: [q_proj, v_proj]}}}}}}
   pupil: {{init: base, task: chat, from: talks, steps: 5, teacher: light}}
+  small: {{init: base, task: distil, from: pairs, steps: 5, teacher: helper}}
   polite: {{init: light, task: preference, from: votes, steps: 5}}
 evaluations:
   prose: {{of: [memory, mt, student], on: pairs.test, metrics: [bleu, chrf, rougeL], beams: 2, max_new_tokens: 8}}
@@ -101,6 +102,7 @@ def test_writers_are_trained_and_measured_beside_their_controls(tmp_path: Path) 
     assert not [name for name in released.state_dict() if "lora" in name]
     assert (made["releases.light"].path / "chat_template.jinja").is_file()
     assert reports["releases.light"]["outcome"] == "passed"
+    assert reports["models.small"]["valid"]["perplexity"] > 1
     assert "⟦" in (made["models.helper"].path / "first_batch.md").read_text("utf-8")
     samples = (made["models.student"].path / "samples.jsonl").read_text("utf-8").splitlines()
     assert len(samples) == reports["models.student"]["documents"]

@@ -30,6 +30,7 @@ from catenary.train import (
     Preference,
     SpanSettings,
     TrainSettings,
+    distil_texts,
     finetune_chat,
     finetune_preference,
     pretrain_seq2seq,
@@ -292,13 +293,18 @@ def runs(tokenizer: Path, decoder: Path) -> dict[str, Callable[..., Any]]:
         "preference": lambda out, **rest: finetune_preference(
             load(decoder), decoder, preferences(64), chosen, out, **rest
         ),
+        "distil-texts": lambda out, **rest: distil_texts(
+            load(decoder), decoder, load(decoder), sources, chosen, out, **rest
+        ),
         "distil": lambda out, **rest: finetune_chat(
             load(decoder), decoder, talks(64), chosen, out, teacher=(load(decoder), DistilSettings()), **rest
         ),
     }
 
 
-@pytest.mark.parametrize("name", ["seq2seq", "span", "denoise", "chat", "lora", "preference", "distil"])
+@pytest.mark.parametrize(
+    "name", ["seq2seq", "span", "denoise", "chat", "lora", "preference", "distil", "distil-texts"]
+)
 def test_a_stopped_run_gives_the_same_bits(name: str, tokenizer: Path, decoder: Path, tmp_path: Path) -> None:
     run = runs(tokenizer, decoder)[name]
     file = "adapter_model.safetensors" if name == "lora" else "model.safetensors"
@@ -466,3 +472,21 @@ def test_infilling_masks_about_what_it_says() -> None:
     row = np.arange(10, 1010, dtype=np.int32)
     lost = [1000 - int((Infilling(0.3, 3.0, 4, False, ())(row, random)[0] != 4).sum()) for _ in range(20)]
     assert 200 < np.mean(lost) <= 300
+
+
+def test_a_student_of_texts_comes_nearer_to_its_teacher(decoder: Path, tmp_path: Path) -> None:
+    """A teacher that has read; a student that sees another text learns its expectations all the same."""
+    texts = [f"{letter}{letter}{letter}{letter}" for letter in LETTERS] * 20
+    one = distil_texts(
+        load(decoder), decoder, load(decoder), texts, settings(steps=200), tmp_path / "teacher",
+        distil=DistilSettings(weight=0.0), valid=texts[:10],
+    )  # fmt: skip
+    assert one["valid"]["perplexity"] < 2.5
+    told = distil_texts(
+        load(decoder), decoder, load(tmp_path / "teacher"), words(100), settings(steps=200), tmp_path / "student",
+        distil=DistilSettings(weight=1.0, temperature=1.0), valid=texts[:10],
+    )  # fmt: skip
+    without = Reply().measure(
+        load(decoder), Conversations.of([ChatTokens([5, 9, 9, 9, 6], [False] + [True] * 4)], settings())
+    )
+    assert told["valid"]["loss"] < without["loss"]

@@ -18,6 +18,7 @@
     tune_seq2seq  models   a pretrained encoder–decoder for translation or summaries
     chat      models       a language model into one that answers; an adapter; a student of a teacher
     preference  models     a chat model that prefers as people do
+    distil    models       a small language model that learns from a large one
     ensemble  models       several classifiers as one
     evaluate  evaluations  models side by side on held-out documents, with intervals and paired tests
     release   releases     compress, export, compare, judge the gates; then people sign
@@ -40,6 +41,7 @@ from catenary.stages.collect import COLLECT
 from catenary.stages.count import COUNT
 from catenary.stages.count_tags import COUNT_TAGS
 from catenary.stages.curate import CURATE
+from catenary.stages.distil import DISTIL
 from catenary.stages.ensemble import ENSEMBLE
 from catenary.stages.evaluate import EVALUATE
 from catenary.stages.finetune import FINETUNE
@@ -72,6 +74,7 @@ STAGES: tuple[Stage[Any], ...] = (
     TUNE_SEQ2SEQ,  # before finetune: their `task:` says what they are
     CHAT,
     PREFERENCE,
+    DISTIL,
     FINETUNE,  # before pretrain: a model with `init:` stands on another one
     PRETRAIN,
     EVALUATE,

@@ -2,6 +2,7 @@ from .adapted import Adapted
 from .batches import Batch, Batches, TokenRows
 from .chat import ChatReport, Preference, finetune_chat, finetune_preference, reply_likelihoods
 from .dealing import Dealer, Dealt, HeldOut
+from .distil import distil_texts
 from .finetune import finetune_classifier
 from .finetune_read import Question, finetune_reader
 from .finetune_tag import finetune_tagger
@@ -78,6 +79,7 @@ __all__ = [
     "TrainReport",
     "TrainSettings",
     "Validation",
+    "distil_texts",
     "finetune_chat",
     "finetune_classifier",
     "finetune_preference",
