@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from catenary.data.batches import batch_of, documents_of, kept_rows
+from catenary.data.batches import batch_of, documents_of, kept_rows, with_dropped
 from catenary.data.executor import over
 from catenary.data.merge import bucket_count, merged, write_buckets
 from catenary.data.report import CurationReport, Tally
@@ -33,7 +33,7 @@ from catenary.data.shards import INDEX_FILE, ParquetSink, SplitSink, committed, 
 from catenary.data.split import SPLITS, SplitSettings, splits_of
 from catenary.data.steps import Helpers, Step, parse_steps
 from catenary.digest import digest, text_sha256
-from catenary.errors import InvalidInput
+from catenary.errors import CatenaryError, InvalidInput
 from catenary.progress import SILENT, Progress
 from catenary.records import Document, document_id, document_schema
 
@@ -247,9 +247,30 @@ def _write(
 
 
 def _stepped(batch: pa.RecordBatch, name: str, step: Step, tally: Tally, helpers: Helpers) -> pa.RecordBatch:
-    after = step.run(batch, tally.notes.setdefault(name, Counter()), helpers)
+    notes = tally.notes.setdefault(name, Counter())
+    try:
+        after = step.run(batch, notes, helpers)
+    except CatenaryError:
+        raise
+    except Exception:  # whatever a library does on some text must not stop the others
+        after = _one_at_a_time(batch, name, step, notes, helpers)
     tally.took(name, batch, after)
     return after
+
+
+def _one_at_a_time(
+    batch: pa.RecordBatch, name: str, step: Step, notes: Counter[str], helpers: Helpers
+) -> pa.RecordBatch:
+    """The batch after a step that failed on all of it: the documents that it fails on are dropped `<step>:failed`."""
+    after = []
+    for row in range(batch.num_rows):
+        one = batch.slice(row, 1).take(pa.array([0]))
+        try:
+            after.append(step.run(one, notes, helpers))
+        except Exception as error:
+            notes[f"failed.{type(error).__name__}"] += 1
+            after.append(with_dropped(one, kept_rows(one), f"{step.name}:failed"))
+    return pa.Table.from_batches(after).combine_chunks().to_batches()[0]
 
 
 def _stepped_over_all(batch: pa.RecordBatch, name: str, step: Step, tally: Tally) -> pa.RecordBatch:

@@ -1,6 +1,7 @@
 """Normalise: one way of writing the same characters, so that later steps compare what is meant.
 
-In this order:
+In this order, before which `repair: true` mends texts that were decoded as something they were not, and after which
+`chinese: simplified | traditional` writes Chinese in one script (`repair.py`):
 
 1. line ends become LF; control, format and unassigned characters go, and so do lone byte-order marks. The joiners that
    scripts need (U+200C, U+200D) stay between characters that are not ASCII.
@@ -31,6 +32,7 @@ import pyarrow.compute as pc
 
 from catenary.data.batches import Rows, kept_rows, texts_at, with_texts
 from catenary.data.codepoints import CODEPOINTS, Codepoints, codepoints, texts_of
+from catenary.data.repair import in_script, repaired_column
 from catenary.data.step_settings import NormaliseSettings
 
 CHINESE_PUNCTUATION = "！（），：；？［］～…‥"  # what NFKC would change of GB/T 15834's marks
@@ -53,10 +55,13 @@ def normalise(batch: pa.RecordBatch, settings: NormaliseSettings, notes: Counter
 
 def normalised(texts: pa.LargeStringArray, settings: NormaliseSettings) -> pa.LargeStringArray:
     """The normalised texts of a column."""
+    if settings.repair:
+        texts = repaired_column(texts)
     points = _without_controls(codepoints(texts))
     points = _in_form(points, settings)
     points = _spaced(points, settings.whitespace)
-    return texts_of(points)
+    texts = texts_of(points)
+    return texts if settings.chinese == "keep" else in_script(texts, settings.chinese)
 
 
 def normalised_text(text: str, settings: NormaliseSettings | None = None) -> str:

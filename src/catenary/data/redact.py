@@ -71,7 +71,7 @@ def _tagged(
         raise InvalidInput(
             "Names and places are found by a tagger, and none was given.",
             got=", ".join(wanted),
-            expected="`tagger:` with a model that tags them, or other kinds",
+            expected="`helpers` with a `tagger` (in Python), or other kinds",
             where="steps.redact",
         )
     return [[span for span in spans if span.kind in wanted] for spans in tagger(texts.to_pylist())]

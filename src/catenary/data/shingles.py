@@ -110,7 +110,7 @@ def mostly_cjk(data: Bytes, starts: Ints) -> npt.NDArray[np.bool_]:
 
 
 @compiled
-def _unit_hashes(data: Bytes, start: int, end: int, units: Words64) -> int:
+def unit_hashes(data: Bytes, start: int, end: int, units: Words64) -> int:
     """Fills `units` with a hash for each unit of a text; how many there are."""
     count = 0
     by_character = _mostly_cjk(data, start, end)
@@ -153,7 +153,7 @@ def _shingle_sets(data: Bytes, starts: Ints) -> tuple[Words32, Ints]:
     ends = np.zeros(texts + 1, np.int64)
     filled = 0
     for text in range(texts):
-        count = _unit_hashes(data, starts[text], starts[text + 1], units)
+        count = unit_hashes(data, starts[text], starts[text + 1], units)
         whole = 0
         if count >= UNITS:
             whole = count - UNITS + 1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from catenary.data.keyword_lists import LISTS
 from catenary.data.personal_data import ALL_KINDS, DEFAULT_KINDS, TAGGED_KINDS
 from catenary.data.settings import Settings, unknown
 from catenary.errors import InvalidInput
@@ -20,6 +21,99 @@ class NormaliseSettings(Settings):
     unicode: Form = "nfkc"
     punctuation: Literal["keep", "full", "half"] = "keep"
     whitespace: Literal["lines", "single", "keep"] = "lines"
+    repair: bool = False  # texts that were decoded as something they were not
+    chinese: Literal["keep", "simplified", "traditional"] = "keep"
+    later: ClassVar[frozenset[str]] = frozenset(("repair", "chinese"))
+
+
+class KeywordsSettings(Settings):
+    """`keywords: [abuse, fraud]` drops texts that hold a word of these shipped lists; `words:` declares others."""
+
+    shorthand: ClassVar[str] = "lists"
+
+    lists: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    words: dict[str, Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)]] = Field(
+        default={}
+    )
+    do: Literal["drop", "mask", "count"] = "drop"
+    at_least: int = Field(default=1, ge=1)  # hits that drop a text
+
+    @model_validator(mode="after")
+    def _known(self) -> KeywordsSettings:
+        for name in self.lists:
+            if name not in LISTS:
+                raise unknown("There is no such list of keywords.", name, LISTS, "keywords")
+        if not self.lists and not self.words:
+            raise InvalidInput(
+                "The step `keywords` has no word.",
+                expected="`lists:` of {names}, or `words:`",
+                names=", ".join(LISTS),
+            )
+        return self
+
+
+class BoilerplateSettings(Settings):
+    """`boilerplate: {documents: 20}`: a line that stands in so many documents goes."""
+
+    documents: int = Field(default=20, ge=2)
+    min_chars: int = Field(default=4, ge=1)  # of a line that is looked at
+
+
+class SubstringsSettings(Settings):
+    """`substrings: {min_chars: 100}`: passages of so many characters that came before go."""
+
+    min_chars: int = Field(default=200, ge=20)
+    min_left: int = Field(default=1, ge=1)
+
+
+class BalanceSettings(Settings):
+    """`balance: {by: label}` keeps as many of each; see `balance.py`."""
+
+    shorthand: ClassVar[str] = "by"
+
+    by: Literal["label", "source", "licence", "file", "language"]
+    weights: dict[str, Annotated[float, Field(ge=0, strict=False)]] | None = None
+    temperature: float = Field(default=0.0, ge=0.0, le=1.0)
+    at_most: int | None = Field(default=None, ge=1)
+    seed: int = 17
+
+
+class DecontaminateSettings(Settings):
+    """`decontaminate` alone, with `against:` beside the dataset's `from:`."""
+
+    words: int = Field(default=13, ge=3)
+    characters: int = Field(default=20, ge=5)
+    runs: int = Field(default=1, ge=1)  # shared ones that drop a text
+
+
+PLUGINS = "catenary.steps"  # the entry points of steps
+
+
+class CustomSettings(Settings):
+    """A file with the digest that is trusted, or a plugin: see `custom.py`."""
+
+    file: str | None = None
+    function: str = "step"
+    trust: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    plugin: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> CustomSettings:
+        if (self.file is None) == (self.plugin is None) or (self.file is None) != (self.trust is None):
+            raise InvalidInput(
+                "A custom step is a file that is trusted by its digest, or a plugin.",
+                got=f"file: {self.file}, trust: {self.trust}, plugin: {self.plugin}",
+                expected="`file:`, `function:` and `trust:` (sha256sum prints it), or `plugin:`",
+            )
+        return self
+
+    def canonical(self) -> dict[str, Any]:
+        """A file is known by its digest and not by its name, a plugin by its source."""
+        if self.plugin is None:
+            return {"function": self.function, "source": self.trust}
+        from catenary.data.custom import plugin_source
+
+        return {"plugin": self.plugin, "source": plugin_source(self.plugin)}
 
 
 class LanguageSettings(Settings):

@@ -23,14 +23,20 @@ from typing import TYPE_CHECKING, Any
 
 from catenary.data.settings import Settings, parse, unknown
 from catenary.data.step_settings import (
+    BalanceSettings,
+    BoilerplateSettings,
     C4Settings,
+    CustomSettings,
+    DecontaminateSettings,
     DedupSettings,
+    KeywordsSettings,
     LanguageSettings,
     LengthSettings,
     NormaliseSettings,
     QualitySettings,
     RedactSettings,
     SegmentSettings,
+    SubstringsSettings,
 )
 from catenary.errors import InvalidInput
 
@@ -64,6 +70,12 @@ STEPS: dict[str, Kind] = {
     "c4": Kind(C4Settings, 1, ("c4", "c4")),
     "segment": Kind(SegmentSettings, 1, ("segment", "segment")),
     "redact": Kind(RedactSettings, 1, ("redact", "redact"), helper="tagger"),
+    "keywords": Kind(KeywordsSettings, 1, ("keywords", "keywords")),
+    "custom": Kind(CustomSettings, 1, ("custom", "custom"), helper="folder"),
+    "decontaminate": Kind(DecontaminateSettings, 1, ("decontaminate", "decontaminate"), helper="held_out"),
+    "boilerplate": Kind(BoilerplateSettings, 1, corpus="boilerplate"),
+    "substrings": Kind(SubstringsSettings, 1, corpus="substrings"),
+    "balance": Kind(BalanceSettings, 1, corpus="balance"),
     "dedup": Kind(DedupSettings, 1, corpus="dedup"),
 }
 

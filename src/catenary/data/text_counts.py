@@ -92,11 +92,11 @@ def text_counts(
 
 def _hash_of(word: str) -> int:
     data = np.frombuffer(word.encode(), dtype=np.uint8)
-    return int(_hash(data, 0, len(data)))
+    return int(hash_of_bytes(data, 0, len(data)))
 
 
 @compiled
-def _hash(data: Bytes, start: int, end: int) -> np.uint64:
+def hash_of_bytes(data: Bytes, start: int, end: int) -> np.uint64:
     """Of a stretch of bytes (FNV-1a, and SplitMix64's finaliser)."""
     told = np.uint64(0xCBF29CE484222325)
     for at in range(start, end):
@@ -232,7 +232,7 @@ def _count_lines(
             row[LINES] += 1
             row[BULLETS] += opening == 0x2022 or opening == 0x2D
             row[TRAILING] += closing == 0x2026 or (closing == 0x2E and before == 0x2E and third == 0x2E)
-        key = _hash(data, line, at)
+        key = hash_of_bytes(data, line, at)
         if begin >= 0:
             row[FILLED] += 1
             whole = stop == at
@@ -261,7 +261,7 @@ def _count_lines(
     while at <= text_end and text_start < text_end:
         if at == text_end or (data[at] == 0x0A and at + 1 < text_end and data[at + 1] == 0x0A):
             row[PARAGRAPHS] += 1
-            key = _hash(data, paragraph, at) ^ GOLDEN
+            key = hash_of_bytes(data, paragraph, at) ^ GOLDEN
             place = _place(key, keys, marks, mark + 1, mask)
             if marks[place] == mark + 1:
                 row[REPEATED_PARAGRAPHS] += 1

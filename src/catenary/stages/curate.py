@@ -6,13 +6,17 @@
         steps: [normalise, {language: [zh]}, {length: {min_chars: 4}}, {redact: [phone]}, {dedup: {near: 0.8}}]
         split: {valid: 0.05, test: 0.10, seed: 17}
 
+`against: [exam]` names sources of evaluation sets, with which the step `decontaminate` compares.
+
 No document disappears: `documents.parquet` in the dataset says of each one whether it was kept, in which split, or
 which step dropped it and why. Equal texts never stand in two splits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
@@ -31,8 +35,11 @@ class CurateSettings(Settings):
     from_: Annotated[list[str], Ref("sources")] = Field(alias="from", min_length=1)
     steps: list[Any] = Field(default=["normalise", "dedup"])
     split: SplitSettings = Field(default=SplitSettings())
+    against: Annotated[list[str], Ref("sources")] = Field(
+        default=[]
+    )  # held-out sets, for the step `decontaminate`
 
-    @field_validator("from_", mode="before")
+    @field_validator("from_", "against", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         return [value] if isinstance(value, str) else value
@@ -42,6 +49,29 @@ class CurateSettings(Settings):
     def _known(cls, value: list[Any]) -> list[Any]:
         parse_steps(value)
         return value
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The chain file's folder, from which the files of custom steps are named."""
+
+    path: Path
+
+    def __call__(self) -> Path:
+        return self.path
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The texts of collections, for who must not learn them."""
+
+    shards: tuple[Path, ...]
+
+    def __call__(self) -> Iterator[str]:
+        import pyarrow.parquet as pq
+
+        for shard in self.shards:
+            yield from pq.read_table(shard, columns=["text"]).column("text").to_pylist()
 
 
 def recipe(settings: CurateSettings) -> Mapping[str, Any]:
@@ -60,7 +90,18 @@ def run(work: Work[CurateSettings]) -> Mapping[str, Any]:
     from catenary.data.executor import cores
     from catenary.data.shards import shard_paths
 
-    shards = [shard for collection in work.inputs.values() for shard in shard_paths(collection.path, "raw")]
+    def shards_of(role: str) -> list[Path]:
+        return [
+            shard
+            for name, collection in work.inputs.items()
+            if name.startswith(f"{role}.")
+            for shard in shard_paths(collection.path, "raw")
+        ]
+
+    shards = shards_of("from")
+    helpers: dict[str, Callable[..., Any]] = {"folder": Folder(work.base)}
+    if work.settings.against:
+        helpers["held_out"] = HeldOut(tuple(shards_of("against")))
     large = sum(shard.stat().st_size for shard in shards) > WORTH_WORKERS
     report = curate_files(
         shards,
@@ -70,6 +111,7 @@ def run(work: Work[CurateSettings]) -> Mapping[str, Any]:
         work.state,
         progress=work.progress,
         workers=cores() if large else 1,
+        helpers=helpers,
     ).as_dict()
     share = report["kept"] / report["documents"]
     return {
