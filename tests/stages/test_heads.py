@@ -40,8 +40,8 @@ models:
   names: {{init: base, task: tag, from: tagged, units: characters, steps: 150, batch_size: 16, learning_rate: 0.005}}
   nearest: {{family: match, task: read}}
   reader: {{init: base, task: read, from: asked, steps: 20, batch_size: 16}}
-  topics: {{init: base, task: classify, kind: several, from: topics, steps: 20, batch_size: 16, mlm_weight: 0.0}}
-  prices: {{init: base, task: classify, kind: number, from: prices, steps: 20, batch_size: 16, mlm_weight: 0.0}}
+  topics: {{init: base, task: classify, kind: several, from: topics, steps: 20, batch_size: 16}}
+  prices: {{init: base, task: classify, kind: number, from: prices, steps: 20, batch_size: 16}}
 evaluations:
   names: {{of: [counted, names], on: tagged.test}}
   reading: {{of: [nearest, reader], on: asked.test, metrics: [exact]}}

@@ -203,7 +203,7 @@ def test_pairs_of_texts(base, tmp_path):
     texts = [(f"去了{places[a]}", f"{places[b]}好") for a, b in zip(firsts, seconds, strict=True)]
     labels = ["there" if b == 0 else "elsewhere" for b in seconds]  # whatever the first text says
     settings = cases.settings(epochs=60, learning_rate=5e-3, dropout=0.0)
-    chosen = ClassifySettings(class_weights="balanced", oversample=True)
+    chosen = ClassifySettings(class_weights="balanced", oversample=True, mlm_weight=0.1)
     finetune_classifier(base, texts[:350], labels[:350], settings, tmp_path, classify=chosen)
     told = [chosen for (chosen,) in score(tmp_path, texts[350:]).chosen]
     assert sum(a == b for a, b in zip(told, labels[350:], strict=True)) > 45

@@ -47,7 +47,12 @@ class FinetuneSettings(TrainSettings, ClassifySettings):
     @model_validator(mode="before")
     @classmethod
     def _dial(cls, raw: Any) -> Any:
-        return dialled(raw, FINETUNING) if isinstance(raw, dict) else raw
+        if not isinstance(raw, dict):
+            return raw
+        # Reading beside it goes with one label a text only.
+        reads = raw.get("kind", "one") == "one"
+        beside = ("mlm_weight", "mask_rate")
+        return dialled(raw, {key: value for key, value in FINETUNING.items() if reads or key not in beside})
 
     @model_validator(mode="after")
     def _ways(self) -> FinetuneSettings:

@@ -139,7 +139,7 @@ def _objective(
         counts = Counter(map(str, labels))
         weights = class_weights(classify.class_weights, [counts[name] for name in names], names)
         plain = Classify(classify.label_smoothing, weights, classify.focal)
-    if not classify.mlm_weight or not isinstance(plain, Classify):
+    if not isinstance(plain, Classify) or not classify.mlm_weight:
         return plain, classifier
     masked = MaskedLM(classify.mask_rate, mask_id(tokenizer, init), ordinary_ids(tokenizer))
     both = ClassifierAndReader(classifier, load(init, "mlm", seed=settings.seed))

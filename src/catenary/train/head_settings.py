@@ -67,8 +67,8 @@ class ClassifySettings(HeadSettings):
     @model_validator(mode="after")
     def _fits_kind(self) -> ClassifySettings:
         wrong = {
-            "number": ("class_weights", "focal", "oversample", "shots", "label_smoothing"),
-            "several": ("oversample", "shots", "label_smoothing"),
+            "number": ("class_weights", "focal", "oversample", "shots", "label_smoothing", "mlm_weight"),
+            "several": ("oversample", "shots", "label_smoothing", "mlm_weight"),
             "one": (),
         }[self.kind]
         given = [name for name in wrong if getattr(self, name) not in (None, False, 0.0, "none")]

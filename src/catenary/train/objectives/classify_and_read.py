@@ -14,6 +14,7 @@ from catenary.train.batches import Batch, Batches
 from catenary.train.objectives.classify import Classify
 from catenary.train.objectives.masked import MaskedLM
 from catenary.train.objectives.objective import Loss
+from catenary.train.objectives.span import has_token_types
 from catenary.train.objectives.targets import mean_cross_entropy
 
 
@@ -24,9 +25,16 @@ class ClassifierAndReader(nn.Module):
         super().__init__()
         self.classifier, self.reader = classifier, masked_lm.head
 
-    def forward(self, input_ids_BT: torch.Tensor, attention_mask_BT: torch.Tensor | None = None) -> Output:
+    def forward(
+        self,
+        input_ids_BT: torch.Tensor,
+        attention_mask_BT: torch.Tensor | None = None,
+        *,
+        token_type_ids: torch.Tensor | None = None,
+    ) -> Output:
         """The classifier's answer."""
-        return self.classifier(input_ids_BT, attention_mask_BT)  # type: ignore[no-any-return]
+        output: Output = self.classifier(input_ids_BT, attention_mask_BT, token_type_ids=token_type_ids)
+        return output
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,8 @@ class ClassifyAndRead:
         """The sum of both; `model` is a ClassifierAndReader. Parts of a step weigh by their documents."""
         assert isinstance(model, ClassifierAndReader)
         masked_BT, places, targets = self.masked.cloze(batch.input_ids_BT, generator)
-        output = model(masked_BT, batch.attention_mask_BT)
+        types_BT = batch.token_type_ids_BT if has_token_types(model) else None
+        output = model(masked_BT, batch.attention_mask_BT, token_type_ids=types_BT)
         hidden_MD = output.hidden.flatten(0, 1)[places]
         logits_MV = model.reader(hidden_MD, model.classifier.embedding.weight)
         read = mean_cross_entropy(logits_MV, targets).mean

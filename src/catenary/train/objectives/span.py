@@ -62,4 +62,5 @@ class Span:
 
 def has_token_types(model: nn.Module) -> bool:
     """Whether the model tells the second text of a pair from the first by an embedding."""
-    return isinstance(model, Model) and model.config.type_vocab_size > 1
+    inside = model if isinstance(model, Model) else getattr(model, "classifier", None)
+    return isinstance(inside, Model) and inside.config.type_vocab_size > 1
