@@ -42,10 +42,15 @@ def _files_at(url: str, source: Source) -> Iterator[SourceFile]:
 
     with _told(url):
         system, path = _fsspec().core.url_to_fs(url)
-        places = sorted(system.glob(path) if any(mark in path for mark in "*?[") else _below(system, path))
+        if any(mark in path for mark in "*?["):
+            places = sorted(system.glob(path))
+            root = path.split("*")[0].split("?")[0].split("[")[0].rpartition("/")[0]
+        elif system.info(path)["type"] == "file":
+            places, root = [path], path.rpartition("/")[0]
+        else:
+            places, root = sorted(system.find(path)), path
     if not places:
         raise NotFound("No file of the source matches.", got=_shown(url))
-    root = path.split("*")[0].split("?")[0].split("[")[0].rpartition("/")[0]
     for place in places:
         with _told(url):
             info = system.info(place)
@@ -63,12 +68,6 @@ def _files_at(url: str, source: Source) -> Iterator[SourceFile]:
         yield SourceFile(
             Path(PurePosixPath(name).name), name, None, int(size), source.format, url=where, fingerprint=mark
         )
-
-
-def _below(system: Any, path: str) -> list[str]:
-    info = system.info(path)
-    found: list[str] = [path] if info["type"] == "file" else system.find(path)
-    return found
 
 
 def _hashed(system: Any, place: str) -> tuple[int, str]:
