@@ -1,4 +1,4 @@
-"""`python -m benchmarks [pretraining] [answering]`"""
+"""`python -m benchmarks [modelling] [pretraining] [answering]`"""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.answering import answering
+from benchmarks.modelling import modelling
 from benchmarks.pretraining import pretraining
 from benchmarks.texts import reviews
 
-BENCHMARKS = {"pretraining": pretraining, "answering": answering}
+BENCHMARKS = {"modelling": modelling, "pretraining": pretraining, "answering": answering}
 
 
 def main() -> None:
