@@ -71,6 +71,8 @@ def run(work: Work[Source]) -> Mapping[str, Any]:
     records = _records(work.out)
     read = [{**file, "records": records[file["name"]]} for file in work.content["files"]]
     headline = {"documents": report["documents"], "files": len(files)}
+    if report["quarantined"]["count"]:
+        headline["quarantined"] = report["quarantined"]["count"]
     return {"headline": headline, **report, **work.content, "files": read}
 
 

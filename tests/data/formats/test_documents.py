@@ -150,6 +150,9 @@ def test_a_mailbox(tmp_path: Path) -> None:
     assert texts(found) == ["One\n\nHello.\nFrom here on.", "Page\n\nOnly HTML here", "Three\n\nBye."]
     assert [row["offset"] for row in found] == [1, 2, 3]
     assert texts(rows(tmp_path, "inbox", data)) == texts(found)
+    large = rows(tmp_path, "all.mbox", data.replace(b"Bye.", b"Bye.\n" * 1000), max_document_bytes=500)
+    assert [row["dropped"] for row in large] == [None, None, "read:too_large"]
+    assert int(large[2]["meta"]["quarantined_bytes"]) > 5000
 
 
 def warc(*records: tuple[str, str, bytes]) -> bytes:

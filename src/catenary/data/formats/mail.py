@@ -15,9 +15,10 @@ from hashlib import sha256
 
 from catenary.data.formats.encoding import decoded
 from catenary.data.formats.html import decoded_page, extract
+from catenary.data.formats.lines import TooLarge
 from catenary.data.formats.opened import Input, UnreadableError
 from catenary.data.formats.parts import Names
-from catenary.data.formats.reading import Reading
+from catenary.data.formats.reading import Reading, quarantined
 from catenary.data.formats.records import Records
 
 LARGEST_MESSAGE = 8  # documents' worth: attachments are three quarters of what they are in base64
@@ -35,28 +36,28 @@ def read_mbox(one: Input, reading: Reading) -> Iterator[Records]:
     """The messages of a mailbox; offsets count them."""
     limit = LARGEST_MESSAGE * reading.source.max_document_bytes
     for number, message in enumerate(_messages(one, limit), 1):
-        if isinstance(message, str):
-            records = Records(metas=[], part=one.part)
-            records.add(number, why="read:too_large")
-            records.sha256s = [message]
+        if isinstance(message, TooLarge):
+            records = quarantined("read:too_large", message.length, one.part, number)
+            records.sha256s = [message.sha256]
             yield records
         else:
             yield from _documents(one, reading, message, number, f"{number}/")
 
 
-def _messages(one: Input, limit: int) -> Iterator[bytes | str]:
-    """Each message, or the digest of one that is over the limit. Lines that begin with `>From ` are unquoted."""
+def _messages(one: Input, limit: int) -> Iterator[bytes | TooLarge]:
+    """Each message, or what is known of one that is over the limit. Lines that begin with `>From ` are unquoted."""
     held: list[bytes] = []
     size, digest, blank, begun = 0, None, True, False
     while line := one.stream.readline(1 << 20):
         if blank and line.startswith(FROM):
             if begun:
-                yield digest.hexdigest() if digest else b"".join(held)
+                yield TooLarge(digest.hexdigest(), size) if digest else b"".join(held)
             held, size, digest, begun = [], 0, None, True
         elif not begun:
             raise UnreadableError("read:wrong_format")
         elif digest:
             digest.update(line)
+            size += len(line)
         else:
             held.append(line[1:] if line.startswith(b">From ") else line)
             size += len(line)
@@ -64,7 +65,7 @@ def _messages(one: Input, limit: int) -> Iterator[bytes | str]:
                 digest, held = sha256(b"".join(held)), []
         blank = not line.strip()
     if begun:
-        yield digest.hexdigest() if digest else b"".join(held)
+        yield TooLarge(digest.hexdigest(), size) if digest else b"".join(held)
 
 
 def _documents(one: Input, reading: Reading, data: bytes, offset: int, prefix: str) -> Iterator[Records]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from catenary.data.formats.encoding import decoded
 from catenary.data.formats.html import document
 from catenary.data.formats.opened import Input, UnreadableError
-from catenary.data.formats.reading import Reading
+from catenary.data.formats.reading import QUARANTINED, Reading
 from catenary.data.formats.records import Records
 
 LONGEST_LINE = 1 << 16
@@ -43,7 +43,7 @@ def read(one: Input, reading: Reading) -> Iterator[Records]:
             told = _read(record, kind, number, reading)
         except UnreadableError as error:
             found.add(number, whole=record.body or b"", why=error.why)
-            found.metas = [{"url": url}]
+            found.metas = [{"url": url, QUARANTINED: record.headers["content-length"]}]
             yield found
             continue
         if isinstance(told, bytes):
