@@ -296,20 +296,27 @@ def _came_in(batch: pa.RecordBatch, tally: Tally) -> None:
     )
     tally.documents += batch.num_rows
     tally.took("read", nothing, batch)
-    tally.characters["before"] += _characters(batch)
+    _measured(batch, "before", tally)
 
 
 def _goes_out(batch: pa.RecordBatch, tally: Tally) -> None:
-    tally.characters["after"] += _characters(batch)
-    labels = batch.column("label").take(pa.array(kept_rows(batch)))
-    for entry in pc.value_counts(labels).to_pylist():
-        if entry["values"] is not None:
-            tally.labels[entry["values"]] += entry["counts"]
+    _measured(batch, "after", tally)
+    rows = pa.array(kept_rows(batch))
+    for name, counts in (("label", tally.labels), ("licence", tally.licences), ("source", tally.sources)):
+        for entry in pc.value_counts(batch.column(name).take(rows)).to_pylist():
+            if entry["values"] is not None:
+                counts[entry["values"]] += entry["counts"]
 
 
-def _characters(batch: pa.RecordBatch) -> int:
-    lengths = pc.utf8_length(batch.column("text").take(pa.array(kept_rows(batch))))
-    return int(pc.sum(lengths).as_py() or 0)
+def _measured(batch: pa.RecordBatch, when: str, tally: Tally) -> None:
+    """Count the characters of the kept texts, and the texts by their lengths."""
+    lengths = pc.utf8_length(batch.column("text").take(pa.array(kept_rows(batch)))).to_numpy(
+        zero_copy_only=False
+    )
+    tally.characters[when] += int(lengths.sum())
+    powers = np.frexp(lengths.astype(np.float64))[1]  # 2ⁿ⁻¹ ≤ length < 2ⁿ
+    for power, count in zip(*np.unique(powers, return_counts=True), strict=True):
+        tally.lengths[f"{when}:{power}"] += int(count)
 
 
 def _without_lost_texts(batch: pa.RecordBatch) -> pa.RecordBatch:

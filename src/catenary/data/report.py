@@ -10,6 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from catenary.data.personal_data import find
+from catenary.data.redact import redacted
+
 SAMPLES = 5  # a reason
 SAMPLE_CHARACTERS = 80
 
@@ -24,6 +27,10 @@ class Tally:
     notes: dict[str, Counter[str]] = field(default_factory=dict)  # step → what it noted → times
     labels: Counter[str] = field(default_factory=Counter)  # of the kept
     splits: Counter[str] = field(default_factory=Counter)
+    licences: Counter[str] = field(default_factory=Counter)  # of the kept
+    sources: Counter[str] = field(default_factory=Counter)  # of the kept
+    # characters of a document, as powers of two: "before:7" are those of 64 to 127 that came in
+    lengths: Counter[str] = field(default_factory=Counter)
     samples: dict[str, list[dict[str, str]]] = field(default_factory=dict)  # reason → [{id, text}]
 
     def add(self, other: Tally) -> None:
@@ -33,6 +40,9 @@ class Tally:
             (self.characters, other.characters),
             (self.labels, other.labels),
             (self.splits, other.splits),
+            (self.licences, other.licences),
+            (self.sources, other.sources),
+            (self.lengths, other.lengths),
         ):
             mine.update(theirs)
         for groups, more in ((self.dropped, other.dropped), (self.notes, other.notes)):
@@ -55,7 +65,10 @@ class Tally:
         for at, reason in enumerate(reasons):
             held = self.samples.setdefault(reason, [])
             if len(held) < SAMPLES:
-                text = lost.column("text")[at].as_py()[:SAMPLE_CHARACTERS]
+                text = lost.column("text")[at].as_py()[: 4 * SAMPLE_CHARACTERS]
+                text = redacted(text, find(text))[
+                    :SAMPLE_CHARACTERS
+                ]  # a report is read by more people than a text
                 held.append({"id": lost.column("id")[at].as_py(), "text": text})
 
     def as_dict(self) -> dict[str, Any]:
@@ -67,6 +80,9 @@ class Tally:
             "notes": {step: dict(sorted(counts.items())) for step, counts in self.notes.items()},
             "labels": dict(sorted(self.labels.items())),
             "splits": dict(sorted(self.splits.items())),
+            "licences": dict(sorted(self.licences.items())),
+            "sources": dict(sorted(self.sources.items())),
+            "lengths": dict(sorted(self.lengths.items())),
             "samples": dict(sorted(self.samples.items())),
         }
 
@@ -80,6 +96,9 @@ class Tally:
             notes={step: Counter(counts) for step, counts in raw["notes"].items()},
             labels=Counter(raw["labels"]),
             splits=Counter(raw["splits"]),
+            licences=Counter(raw["licences"]),
+            sources=Counter(raw["sources"]),
+            lengths=Counter(raw["lengths"]),
             samples=raw["samples"],
         )
 
@@ -109,6 +128,10 @@ class CurationReport:
     languages: dict[str, int]  # of the documents that came to the step `language`
     labels: dict[str, int]  # of the kept
     splits: dict[str, int]
+    licences: dict[str, int]  # of the kept
+    sources: dict[str, int]  # of the kept
+    lengths: dict[str, dict[int, int]]  # before, after → n → documents of 2ⁿ⁻¹ to 2ⁿ − 1 characters
+    clusters: dict[int, int]  # size → clusters of duplicates with so many documents
     samples: dict[str, list[dict[str, str]]]
 
     @classmethod
@@ -138,6 +161,15 @@ class CurationReport:
             languages=_below("language.", notes_of_all),
             labels=_by_number(tally.labels),
             splits=dict(tally.splits),
+            licences=_by_number(tally.licences),
+            sources=_by_number(tally.sources),
+            lengths={
+                when: _numbered(
+                    Counter({n: c for n, c in tally.lengths.items() if n.startswith(when)}), when + ":"
+                )
+                for when in ("before", "after")
+            },
+            clusters=_numbered(notes_of_all, "cluster."),
             samples=dict(sorted(tally.samples.items())),
         )
 
@@ -156,3 +188,8 @@ def _below(prefix: str, counts: Counter[str]) -> dict[str, int]:
     return _by_number(
         Counter({name.removeprefix(prefix): n for name, n in counts.items() if name.startswith(prefix)})
     )
+
+
+def _numbered(counts: Counter[str], prefix: str) -> dict[int, int]:
+    found = {int(name.removeprefix(prefix)): n for name, n in counts.items() if name.startswith(prefix)}
+    return dict(sorted(found.items()))

@@ -24,6 +24,7 @@ from pydantic import Field, field_validator
 from catenary.chain.stage import Estimate, Ref, Settings, Stage, Work
 from catenary.data.split import SplitSettings
 from catenary.data.steps import parse_steps
+from catenary.messages import LANGUAGES
 
 BYTES_PER_SECOND = 8e6  # a core, with the rules of quality and near duplicates
 WORTH_WORKERS = 16 << 20  # bytes of shards; less is done before further processes have started
@@ -87,6 +88,7 @@ def recipe(settings: CurateSettings) -> Mapping[str, Any]:
 
 def run(work: Work[CurateSettings]) -> Mapping[str, Any]:
     from catenary.data import curate_files
+    from catenary.data.card import card
     from catenary.data.executor import cores
     from catenary.data.shards import shard_paths
 
@@ -103,7 +105,7 @@ def run(work: Work[CurateSettings]) -> Mapping[str, Any]:
     if work.settings.against:
         helpers["held_out"] = HeldOut(tuple(shards_of("against")))
     large = sum(shard.stat().st_size for shard in shards) > WORTH_WORKERS
-    report = curate_files(
+    made = curate_files(
         shards,
         work.settings.steps,
         work.settings.split,
@@ -112,7 +114,11 @@ def run(work: Work[CurateSettings]) -> Mapping[str, Any]:
         progress=work.progress,
         workers=cores() if large else 1,
         helpers=helpers,
-    ).as_dict()
+    )
+    for lang in LANGUAGES:
+        for name, text in card(work.link.split(".", 1)[1], made, lang).items():
+            (work.out / name).write_text(text, "utf-8")
+    report = made.as_dict()
     share = report["kept"] / report["documents"]
     return {
         "headline": {"kept": report["kept"], "of": report["documents"], "share": round(share, 4)},
