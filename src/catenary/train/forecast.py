@@ -2,7 +2,8 @@
 
 A model's cost is a + b · layers, and a step's is that of its parts and of the step. So models of one and of two layers,
 else of the very shape, are trained for a few steps, once on each machine, and the rest is arithmetic. What was measured
-is kept in the user's cache: it is no part of a recipe, and another machine has its own.
+is kept in the user's cache: it is no part of a recipe, and another machine has its own. What is measured on a busy
+machine is wrong for an idle one, and the other way round.
 """
 
 from __future__ import annotations
