@@ -4,6 +4,6 @@ Each side is a process of its own that starts from the same weights and takes th
 They take turns, a few steps each, and never run at once; what counts is the median of the rounds' ratios, as absolute
 figures drift with the machine. The losses of the steps stand below the speeds: the same work was done.
 
-LitGPT, whose pins are not ours, runs in `.venv-bench`, which `make bench-train` makes; it shares torch with
+LitGPT and TRL, whose pins are not ours, run in `.venv-bench`, which `make bench-train` makes; it shares torch with
 `.venv`. `turns.py` is the referee, `gate.py` the whistle, and each other file one side.
 """

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.training [pretraining-17m] [pretraining-50m] [classification] [--rounds N] [--only NAME]`"""
+"""`python -m benchmarks.training [NAME …] [--rounds N] [--only PEER]`: pretraining-17m, -50m, classification, chat"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.texts import reviews
 from benchmarks.training.turns import Side, race
-from benchmarks.training.work import classification_work, pretraining_work
+from benchmarks.training.work import chat_work, classification_work, pretraining_work
 
 WARMUP, ROUNDS, STEPS = 2, 5, 2
 PEERS = Path(__file__).parents[2] / ".venv-bench" / "bin" / "python"
@@ -72,6 +72,27 @@ def classification(rounds: int, only: str) -> None:
         )  # fmt: skip
 
 
+def chat(rounds: int, only: str) -> None:
+    """Real tokens a second of supervised fine-tuning with LoRA."""
+    total = WARMUP + rounds * STEPS
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        units = chat_work(total + 1, folder)
+        told = [name, str(total + 1)]
+        sides = [Side("catenary", module("ours", "chat", *told))]
+        if PEERS.exists():
+            trl = module("trl_sft", *told, python=str(PEERS))
+            sides += [
+                Side("TRL, defaults", trl),
+                Side("TRL, packed, no checkpointing", [*trl, "packed"]),
+            ]
+        sides = sides[:1] + [side for side in sides[1:] if only in side.name]
+        race(
+            "chat: LoRA of SmolLM2-135M, texts of 20–240 tokens", "tokens", units, sides, folder,
+            warmup=WARMUP, rounds=rounds, steps=STEPS,
+        )  # fmt: skip
+
+
 def module(name: str, *arguments: str, python: str = sys.executable) -> list[str]:
     """The command of a side."""
     return [python, "-m", f"benchmarks.training.{name}", *arguments]
@@ -81,6 +102,7 @@ BENCHMARKS = {
     "pretraining-17m": partial(pretraining, "17m"),
     "pretraining-50m": partial(pretraining, "50m"),
     "classification": classification,
+    "chat": chat,
 }
 
 

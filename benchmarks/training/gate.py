@@ -15,7 +15,7 @@ class Gate:
     def __init__(self) -> None:
         self._answers = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
-        self._left = 0
+        self._left, self._units = 0, 0.0
         self._began, self._cpu_began = 0.0, 0.0
         self.losses: list[float] = []
 
@@ -24,12 +24,14 @@ class Gate:
         self._say({"ready": True})
         self._wait()
 
-    def step_done(self) -> None:
-        """After each step; at a turn's end it waits for the next one."""
+    def step_done(self, units: float = 0.0) -> None:
+        """After each step, worth so many units where the referee cannot know; at a turn's end it waits for the next."""
         self._left -= 1
+        self._units += units
         if self._left == 0:
             seconds, cpu_seconds = time.perf_counter() - self._began, time.process_time() - self._cpu_began
-            self._say({"seconds": seconds, "cpu_seconds": cpu_seconds})
+            self._say({"seconds": seconds, "cpu_seconds": cpu_seconds, "units": self._units})
+            self._units = 0.0
             self._wait()
 
     def _wait(self) -> None:

