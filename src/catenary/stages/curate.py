@@ -82,7 +82,7 @@ def recipe(settings: CurateSettings) -> Mapping[str, Any]:
             {"name": step.name, "version": step.version, "settings": step.settings}
             for step in parse_steps(settings.steps)
         ],
-        "split": settings.split.model_dump(mode="json"),
+        "split": settings.split.canonical(),
     }
 
 

@@ -1,0 +1,148 @@
+"""Curation: ours and the peers', the same documents, the same rules: megabytes of text a second, each stage and in
+total.
+
+    python -m benchmarks.data FOLDER [MEGABYTES] [PEERS]       # FOLDER keeps what is downloaded
+
+PEERS is the Python of an environment with `datatrove[processing]` and `py-data-juicer`, made by `make bench-data`;
+both pin what Catenary does not want. A peer gets the first part of the documents, as much as it does in about a
+minute.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from benchmarks.data_corpus import corpus, planted
+from catenary.data.batches import batch_of
+from catenary.data.curate import curate, curate_files
+from catenary.data.shards import ParquetSink, shard_path
+from catenary.data.steps import parse_steps
+from catenary.digest import text_sha256
+from catenary.records import Document, document_id, document_schema
+
+STAGES: dict[str, object] = {
+    "normalise": "normalise",
+    "language": {"language": ["zh", "en"]},
+    "gopher": {"quality": ["gopher"]},
+    "repetition": {"quality": ["repetition"]},
+    "fineweb": {"quality": ["fineweb"]},
+    "c4": "c4",
+    "personal data": "redact",
+    "near duplicates": {"dedup": {"near": 0.8}},
+}
+CHAIN: list[object] = [
+    "normalise",
+    {"language": ["zh", "en"]},
+    {"quality": ["gopher", "repetition"]},
+    "redact",
+    {"dedup": {"near": 0.8}},
+]
+PEER_BYTES = 2_000_000
+PEERS = Path(__file__).with_name("data_peers.py")
+
+
+def megabytes(texts: list[str]) -> float:
+    return sum(len(text.encode()) for text in texts) / 1e6
+
+
+def head(texts: list[str], size: float) -> list[str]:
+    """The first texts, up to so many bytes."""
+    taken: list[str] = []
+    held = 0
+    for text in texts:
+        held += len(text.encode())
+        if held > size:
+            break
+        taken.append(text)
+    return taken
+
+
+def write_shards(texts: list[str], folder: Path) -> list[Path]:
+    """Shards as `collect` makes them, of some 16 MB of text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths: list[Path] = []
+    start = 0
+    while start < len(texts):
+        part = head(texts[start:], 16 << 20) or texts[start : start + 1]
+        documents = [
+            Document(text, document_id("s", "f", text, at), source="s", file="f", offset=at, licence="MIT",
+                     sha256=text_sha256(text))
+            for at, text in enumerate(part, start)
+        ]  # fmt: skip
+        path = shard_path(folder, "raw", len(paths))
+        with ParquetSink(path, document_schema()) as sink:
+            sink.write(pa.Table.from_batches([batch_of(documents)]))
+        paths.append(path)
+        start += len(part)
+    return paths
+
+
+def of_stages(name: str, texts: list[str], peers: Path | None) -> None:
+    """Print our rate at each stage, and the peers'."""
+    size = megabytes(texts)
+    theirs: dict[str, dict[str, float]] = {}
+    if peers:
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump({"language": name, "texts": head(texts, PEER_BYTES)}, file)
+            file.flush()
+            ended = subprocess.run([peers, PEERS, file.name], capture_output=True, text=True, check=False)
+        for line in ended.stdout.splitlines():
+            if line.startswith("{"):
+                told: dict[str, Any] = json.loads(line)
+                theirs.setdefault(told["stage"], {})[told["peer"]] = told["rate"]
+        if not theirs:
+            print(ended.stderr[-2000:])
+    print(f"\n{name}: {len(texts)} documents, {size:.1f} MB; MB/s on one core")
+    for stage, step in STAGES.items():
+        curate(texts[:20], [step])  # compiled, loaded
+        began = time.perf_counter()
+        curate(texts, [step])
+        rate = size / (time.perf_counter() - began)
+        beside = "".join(
+            f"   {peer} {one:.2f} ({rate / one:.0f} ×)" for peer, one in theirs.get(stage, {}).items()
+        )
+        print(f"  {stage:<16} {rate:>8.1f}{beside}")
+
+
+def of_chain(texts: list[str], folder: Path) -> None:
+    """Print the rate of the whole chain from shards to a dataset, with one worker and two."""
+    size = megabytes(texts)
+    shards = write_shards(texts, folder / "raw")
+    rates = {}
+    for workers in (1, 2):
+        work = folder / f"by-{workers}"
+        began = time.perf_counter()
+        report = curate_files(shards, CHAIN, None, work / "out", work / "state", workers=workers)
+        rates[workers] = size / (time.perf_counter() - began)
+        print(
+            f"  whole chain, {workers} worker(s): {rates[workers]:.1f} MB/s, {report.kept} of {report.documents} kept"
+        )
+    print(f"  two over one: {rates[2] / rates[1]:.2f}")
+
+
+def main() -> None:
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.gettempdir()) / "catenary-bench-data"
+    size = float(sys.argv[2]) * 1e6 if len(sys.argv) > 2 else 20e6
+    peers = Path(sys.argv[3]) if len(sys.argv) > 3 else None
+    english, chinese = corpus(folder)
+    parse_steps(CHAIN)
+    both: list[str] = []
+    for name, texts in (("en", english), ("zh", chinese)):
+        texts = planted(head([text for text in texts if text.strip()], size), 0.1)
+        of_stages(name, texts, peers)
+        both += texts
+    print(f"\nfrom shards to a dataset, {megabytes(both):.0f} MB of both languages")
+    with tempfile.TemporaryDirectory() as place:
+        of_chain(both, Path(place))
+
+
+if __name__ == "__main__":
+    main()

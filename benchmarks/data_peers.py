@@ -1,0 +1,78 @@
+"""The peers' side of `benchmarks.data`, run by their own Python: prints a line of JSON for each stage."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+
+def datatrove(texts: list, language: str) -> None:
+    from datatrove.data import Document
+    from datatrove.pipeline.filters import (
+        C4QualityFilter,
+        FineWebQualityFilter,
+        GopherQualityFilter,
+        GopherRepetitionFilter,
+    )
+    from datatrove.pipeline.formatters import PIIFormatter
+
+    code = {"en": "eng", "zh": "zho"}[language]
+    steps = {
+        "gopher": lambda: GopherQualityFilter(language=code).filter,
+        "repetition": lambda: GopherRepetitionFilter(language=code).filter,
+        "fineweb": lambda: FineWebQualityFilter(language=code).filter,
+        "c4": lambda: C4QualityFilter(language=code).filter,
+        "personal data": lambda: lambda one: PII.format(one.text),
+    }
+    PII = PIIFormatter()
+    for stage, make in steps.items():
+        measure("datatrove", stage, texts, make, lambda text: Document(text=text, id="0"))
+
+
+def data_juicer(texts: list, language: str) -> None:
+    from data_juicer.ops import load_ops
+
+    steps = {
+        "repetition": [{"word_repetition_filter": {"lang": language, "tokenization": False}}],
+        "gopher": [{"words_num_filter": {"lang": language, "tokenization": False}}],
+        "near duplicates": [],
+    }
+    for stage, config in steps.items():
+        if not config:
+            continue
+
+        def make(config: list = config) -> object:
+            [op] = load_ops(config)
+
+            def run(sample: dict) -> bool:
+                batch = {"text": [sample["text"]], "__dj__stats__": [{}]}
+                return bool(list(op.process_batched(op.compute_stats_batched(batch))))
+
+            return run
+
+        measure("data-juicer", stage, texts, make, lambda text: {"text": text})
+
+
+def measure(peer: str, stage: str, texts: list, make: object, document: object) -> None:
+    try:
+        run = make()
+        run(document(texts[0]))
+        began, held = time.perf_counter(), 0
+        for text in texts:
+            run(document(text))
+            held += len(text.encode())
+            if time.perf_counter() - began > 8:
+                break
+        rate = held / 1e6 / (time.perf_counter() - began)
+        print(json.dumps({"peer": peer, "stage": stage, "rate": rate}), flush=True)
+    except Exception as error:
+        print(f"{peer} {stage}: {error!r}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    told = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    for side in (datatrove, data_juicer):
+        try:
+            side(told["texts"], told["language"])
+        except ImportError as error:
+            print(repr(error), file=sys.stderr)
