@@ -16,7 +16,7 @@ from catenary import models
 from catenary.errors import InvalidInput
 from catenary.inference import GenerationSettings, load
 from catenary.inference.openvino import openvino_generator
-from catenary.inference.openvino.convert import convert, graph_of
+from catenary.inference.openvino.convert import convert, graph_of, write_openvino
 from catenary.inference.openvino.weights import matrix
 from tests.inference.writers import write_writer
 
@@ -98,7 +98,7 @@ def test_small_weights_are_within_half_a_step(precision: Any, steps: int) -> Non
 
     weight = np.random.default_rng(1).normal(0, 0.1, (24, 64)).astype(np.float32)
     weight[3] = 0
-    graph = ov.Model([ops.result(matrix(weight, precision, "w"))], [], "w")
+    graph = ov.Model([ops.result(matrix(weight, precision))], [], "w")
     told = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([])[0]
     width = 64 if precision == "int8" else 32
     groups = weight.reshape(24, -1, width)
@@ -174,6 +174,16 @@ def test_a_conversion_is_made_once_and_kept(tmp_path: Path) -> None:
     for _ in range(2):
         load(folder, "generate", engine="openvino").close()
     assert len(list((tmp_path / "cache" / "openvino").iterdir())) == 1
+
+
+def test_the_same_model_gives_the_same_files(tmp_path: Path) -> None:
+    model = models.load(written(tmp_path / "model", "llama"))
+    told = []
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        write_openvino(model, tmp_path / name)
+        told.append({file.name: file.read_bytes() for file in (tmp_path / name).iterdir()})
+    assert told[0] == told[1]
 
 
 def test_an_encoder_decoder_is_left_to_torch(tmp_path: Path) -> None:

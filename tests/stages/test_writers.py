@@ -13,6 +13,8 @@ from catenary.chain.run import run
 from catenary.chain.spec import load
 from catenary.config import Home
 from catenary.errors import InvalidInput
+from catenary.inference import GenerationSettings
+from catenary.inference import load as load_writer
 from catenary.models import is_adapter
 from catenary.models import load as load_model
 from catenary.stages import STAGES
@@ -57,6 +59,7 @@ releases:
     quantise: none
     formats: [safetensors]
     gates: [{{metric: likely.light.reply_perplexity, better_than: likely.base.reply_perplexity}}, {{licences: [MIT]}}]
+  served: {{from: light, quantise: int8, formats: [openvino], gates: [{{parity: 0.9}}]}}
 """
 
 
@@ -102,6 +105,15 @@ def test_writers_are_trained_and_measured_beside_their_controls(tmp_path: Path) 
     assert not [name for name in released.state_dict() if "lora" in name]
     assert (made["releases.light"].path / "chat_template.jinja").is_file()
     assert reports["releases.light"]["outcome"] == "passed"
+    served = made["releases.served"].path
+    assert not list(served.glob("*.safetensors"))
+    gate = reports["releases.served"]["gates"][0]
+    assert gate["outcome"] == "passed"
+    assert gate["evidence"]["n"] > 100
+    writer = load_writer(served, "generate")
+    [told] = writer.generate([[{"role": "user", "content": "春夏秋冬"}]], GenerationSettings(max_tokens=8))
+    writer.close()
+    assert told.usage.completion_tokens
     assert reports["models.small"]["valid"]["perplexity"] > 1
     assert "⟦" in (made["models.helper"].path / "first_batch.md").read_text("utf-8")
     samples = (made["models.student"].path / "samples.jsonl").read_text("utf-8").splitlines()
@@ -117,8 +129,9 @@ def test_writers_are_trained_and_measured_beside_their_controls(tmp_path: Path) 
         ("teacher: tuned, from_samples", "from_samples", "teacher"),
         ("objective: denoise", "objective: denoise, span: {}", "another objective"),
         ("rank: 2", "rank: 0", "rank"),
-        ("quantise: none", "quantise: int8", "full precision"),
+        ("quantise: none", "quantise: int8", "as it was trained"),
         ("{licences: [MIT]}", "{parity: 0.9}", "parity"),
+        ("from: light, quantise: int8", "from: mt, quantise: int8", "encoder–decoder"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_line(tmp_path: Path, old: str, new: str, message: str) -> None:

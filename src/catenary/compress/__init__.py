@@ -14,6 +14,7 @@ safetensors and ONNX (`export.py`) → a comparison on real texts (`parity.py`).
 from catenary.compress.export import FORMATS, Exported, Format, Quantisation, export, export_linear
 from catenary.compress.parity import Disagreement, Parity, parity
 from catenary.compress.quantise import Quantised, quantise
+from catenary.compress.token_parity import TokenParity, token_parity
 from catenary.inference.int8_weights import load_quantised
 
 __all__ = [
@@ -24,9 +25,11 @@ __all__ = [
     "Parity",
     "Quantisation",
     "Quantised",
+    "TokenParity",
     "export",
     "export_linear",
     "load_quantised",
     "parity",
     "quantise",
+    "token_parity",
 ]

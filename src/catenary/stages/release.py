@@ -35,16 +35,20 @@ from catenary.stages.seq2seq import NewSeq2SeqSettings, TunedSeq2SeqSettings
 from catenary.store import Artifact
 
 WRITERS = (ChatStageSettings, PreferenceStageSettings, NewSeq2SeqSettings, TunedSeq2SeqSettings)
+DECODERS = (ChatStageSettings, PreferenceStageSettings)
 WRITER_STAGES = ("chat", "preference", "seq2seq", "tune_seq2seq")
 PARITY_TEXTS = 5000  # held-out documents that trained and exported model both answer
+PARITY_TALKS = 100  # and that both read, place by place, where the model writes
 
 
 class ReleaseSettings(Settings):
     """What is released, how it is compressed, what it must pass, who must sign."""
 
     from_: Annotated[str, Ref("models")] = Field(alias="from")
-    quantise: Literal["none", "int8"] = "int8"
-    formats: list[Literal["safetensors", "onnx"]] = Field(default=["safetensors", "onnx"], min_length=1)
+    quantise: Literal["none", "int8", "int4"] = "int8"
+    formats: list[Literal["safetensors", "onnx", "openvino"]] = Field(
+        default=["safetensors", "onnx"], min_length=1
+    )
     gates: list[AnyGate] = Field(default=[])
     sign_off: list[str] = Field(default=["training_engineer", "compliance"], min_length=1)
 
@@ -70,8 +74,15 @@ def inputs(settings: ReleaseSettings) -> Mapping[str, str]:
 
 def check(settings: ReleaseSettings, stands_on: Mapping[str, BaseModel]) -> None:
     """Every figure that a gate speaks of is one that its evaluation will measure; what writes is released whole."""
-    if isinstance(stands_on["from"], WRITERS):
-        _check_writer(settings)
+    model = stands_on["from"]
+    if isinstance(model, WRITERS):
+        _check_writer(settings, decoder=isinstance(model, DECODERS))
+    elif settings.quantise == "int4" or "openvino" in settings.formats:
+        raise InvalidInput(
+            "What does not write is released as safetensors and ONNX, with int8 weights or as it is.",
+            got=f"{settings.quantise}, {', '.join(settings.formats)}",
+            expected="`quantise: int8` or `none`, and `formats` of safetensors and onnx",
+        )
     for gate in settings.gates:
         for name in (gate.metric, gate.better_than) if isinstance(gate, MetricGate) else ():
             if name is None:
@@ -79,14 +90,14 @@ def check(settings: ReleaseSettings, stands_on: Mapping[str, BaseModel]) -> None
             evaluation, _, figure = name.partition(".")
             asked = stands_on[f"evaluation.{evaluation}"]
             assert isinstance(asked, EvaluateSettings)
-            model, _, metric = figure.partition(".")
+            of, _, metric = figure.partition(".")
             measured = [
-                f"{model}.{metric}"
-                for model in asked.of
+                f"{one}.{metric}"
+                for one in asked.of
                 for metric in asked.metrics or METRICS
                 if metric != "confusion"
             ]
-            if model not in asked.of or metric == "confusion" or not asked.measures(metric):
+            if of not in asked.of or metric == "confusion" or not asked.measures(metric):
                 raise InvalidInput(
                     "A gate asks for a metric that was not measured.",
                     got=name,
@@ -106,7 +117,7 @@ def recipe(settings: ReleaseSettings) -> Mapping[str, Any]:
 
 
 def run(work: Work[ReleaseSettings]) -> Mapping[str, Any]:
-    from catenary.compress import export
+    from catenary.compress import FORMATS, export
 
     settings = work.settings
     model = work.inputs["from"]
@@ -119,17 +130,19 @@ def run(work: Work[ReleaseSettings]) -> Mapping[str, Any]:
             expected="a model with `init:` and a `task:` of classify, chat, preference, translate or summarise",
         )
     work.progress.begin("exporting", total=2 + len(settings.gates), unit="steps")
-    quantise = None if settings.quantise == "none" else settings.quantise
     if writes:
         _write_whole(work, model)
     else:
-        export(model.path, work.out, formats=settings.formats, quantise=quantise)
+        formats = [name for name in FORMATS if name in settings.formats]
+        export(
+            model.path, work.out, formats=formats, quantise=None if settings.quantise == "none" else "int8"
+        )
     work.progress.advance(1)
     lineage = [*work.ancestors(model.id), model]
     facts = Facts(
         metrics=_metrics(work.inputs),
         comparisons=_comparisons(work.inputs),
-        parity=cache(lambda: _parity(work, lineage)),
+        parity=cache(lambda: _token_parity(work, lineage) if writes else _parity(work, lineage)),
         licences=_licences(lineage),
         personal_data=cache(lambda: _personal_data(lineage)),
     )
@@ -148,26 +161,71 @@ def run(work: Work[ReleaseSettings]) -> Mapping[str, Any]:
     }
 
 
-def _check_writer(settings: ReleaseSettings) -> None:
-    if settings.quantise != "none" or settings.formats != ["safetensors"]:
+def _check_writer(settings: ReleaseSettings, *, decoder: bool) -> None:
+    formats = set(settings.formats)
+    allowed = {"safetensors", "openvino"} if decoder else {"safetensors"}
+    small = settings.quantise != "none"
+    if not formats <= allowed or (small and "openvino" not in formats):
         raise InvalidInput(
-            "A model that writes is released in full precision by this version, its adapter folded in.",
+            "A decoder is released as safetensors (as it was trained) and openvino (int8, int4 or as it was trained); "
+            "an encoder–decoder as safetensors.",
             got=f"{settings.quantise}, {', '.join(settings.formats)}",
-            expected="`quantise: none` and `formats: [safetensors]`",
+            expected="`quantise: int8` with `formats: [openvino]`"
+            if decoder
+            else "`quantise: none` and `formats: [safetensors]`",
         )
-    if any(isinstance(gate, ParityGate) for gate in settings.gates):
+    if "openvino" not in formats and any(isinstance(gate, ParityGate) for gate in settings.gates):
         raise InvalidInput(
-            "The gate parity compares an exported classifier with the trained one; what writes is exported as it is.",
+            "The gate parity compares an export with the trained model; a writer's safetensors are the trained model.",
             got="parity",
         )
 
 
 def _write_whole(work: Work[ReleaseSettings], model: Artifact) -> None:
-    """The model as Hugging Face lays it out, any adapter folded in, with its tokenizer and template."""
+    """The model as Hugging Face lays it out, any adapter folded in, with its tokenizer and template; what OpenVINO
+    serves it from beside it or in place of its weights."""
     from catenary.models import copy_companions, save
 
-    save(open_model(work, model), work.out)
+    whole = open_model(work, model)
+    save(whole, work.out)
     copy_companions(model.path, work.out)
+    settings = work.settings
+    if "openvino" in settings.formats:
+        from catenary.inference.openvino.convert import write_openvino
+
+        write_openvino(whole, work.out, "f32" if settings.quantise == "none" else settings.quantise)
+    if "safetensors" not in settings.formats:
+        for file in work.out.glob("*.safetensors*"):
+            file.unlink()
+
+
+def _token_parity(work: Work[ReleaseSettings], lineage: Sequence[Artifact]) -> Mapping[str, Any]:
+    """How often the export that is served finds the same token likeliest, on held-out conversations."""
+    from catenary.compress import token_parity
+    from catenary.inference.generator_folder import open_generator
+    from catenary.stages.dialogues import preferences_of, talks_of
+
+    trained = work.inputs["from"]
+    dataset = next(artifact for artifact in lineage if artifact.id == trained.manifest.inputs["from"])
+    talks = []
+    for split in ("test", "valid"):
+        if trained.stage == "preference":
+            held_out = preferences_of(dataset.path, split)
+            talks += [[*prompt, {"role": "assistant", "content": reply}] for prompt, reply, _ in held_out]
+        else:
+            talks += talks_of(dataset.path, split)
+    if not talks:
+        raise InvalidInput(
+            "There are no held-out documents to compare the exported model on.",
+            where=work.link,
+            expected="a dataset whose `split:` gives `test` or `valid` a share",
+        )
+    opened = open_generator(work.out)
+    texts = [
+        list(opened.tokenizer.encode(opened.template.render(talk), add_special_tokens=False).ids)
+        for talk in talks[:PARITY_TALKS]
+    ]
+    return asdict(token_parity(open_model(work, trained), work.out, texts))
 
 
 def _evaluations(inputs: Mapping[str, Artifact]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -78,7 +78,7 @@ class _Graph:
 
     def model(self) -> ov.Model:
         config = self.config
-        self.table = matrix(self.tensors["model.embed_tokens.weight"], self.precision, "embed_tokens")
+        self.table = matrix(self.tensors["model.embed_tokens.weight"], self.precision)
         x_BTD = ops.gather(self.table, self.ids_BT, _const(0))
         if config.position == "learned":
             table = _const(self.tensors["model.embed_positions.weight"])
@@ -96,7 +96,12 @@ class _Graph:
         logits_BTV = self._logits(x_BTD)
         logits_BTV.output(0).set_names({"logits"})
         inputs = [self.ids_BT, self.mask_BS, self.place_BT, self.beam_B]
-        return ov.Model([ops.result(logits_BTV)], self.sinks, inputs, config.family)
+        model = ov.Model([ops.result(logits_BTV)], self.sinks, inputs, config.family)
+        for number, node in enumerate(model.get_ordered_ops()):
+            # OpenVINO numbers operations over a whole process; the same model must give the same file.
+            if node.get_type_name() != "Parameter":
+                node.set_friendly_name(f"{node.get_type_name()}_{number}")
+        return model
 
     def _block(self, x_BTD: Node, layer: int) -> Node:
         at = f"model.layers.{layer}"
@@ -196,7 +201,7 @@ class _Graph:
         return ops.add(ops.multiply(x_BHTK, cos), ops.multiply(turned, sin))
 
     def _linear(self, x_BTD: Node, name: str) -> Node:
-        y = ops.matmul(x_BTD, matrix(self.tensors[f"{name}.weight"], self.precision, name), False, True)
+        y = ops.matmul(x_BTD, matrix(self.tensors[f"{name}.weight"], self.precision), False, True)
         bias = self.tensors.get(f"{name}.bias")
         return y if bias is None else ops.add(y, _const(bias.reshape(1, 1, -1)))
 
@@ -215,7 +220,7 @@ class _Graph:
         if self.config.logits_scaled:
             x_BTD = ops.multiply(x_BTD, _const(np.float32(1 / math.sqrt(self.config.hidden_size))))
         last = self.tensors.get("head.out_proj.weight")
-        table = self.table if last is None else matrix(last, self.precision, "lm_head")
+        table = self.table if last is None else matrix(last, self.precision)
         return ops.matmul(x_BTD, table, False, True)
 
 

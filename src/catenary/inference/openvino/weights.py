@@ -13,26 +13,26 @@ Precision = Literal["f32", "int8", "int4"]
 INT4_GROUP = 32  # weights that share a scale
 
 
-def matrix(weight_RC: NDArray[np.float32], precision: Precision, name: str) -> Any:
+def matrix(weight_RC: NDArray[np.float32], precision: Precision) -> Any:
     """A node of shape (R, C), float32 to whoever reads it."""
     if precision == "f32":
         return ops.constant(weight_RC)
     if precision == "int4" and weight_RC.shape[1] % INT4_GROUP == 0:
-        return _int4(weight_RC, name)
-    return _int8(weight_RC, name)
+        return _int4(weight_RC)
+    return _int8(weight_RC)
 
 
-def _int8(weight_RC: NDArray[np.float32], name: str) -> Any:
+def _int8(weight_RC: NDArray[np.float32]) -> Any:
     """w ≈ scale_r · (q − zero_r), q of 0 … 255: each row's range is used whole."""
     low = np.minimum(weight_RC.min(axis=1, keepdims=True), 0)
     high = np.maximum(weight_RC.max(axis=1, keepdims=True), 0)
     scale = np.where(high > low, (high - low) / 255, 1).astype(np.float32)
     zero = np.clip(np.rint(-low / scale), 0, 255)
     whole = np.clip(np.rint(weight_RC / scale) + zero, 0, 255).astype(np.uint8)
-    return _decompressed(ops.constant(whole), ops.constant(zero.astype(np.uint8)), scale, name)
+    return _decompressed(ops.constant(whole), ops.constant(zero.astype(np.uint8)), scale)
 
 
-def _int4(weight_RC: NDArray[np.float32], name: str) -> Any:
+def _int4(weight_RC: NDArray[np.float32]) -> Any:
     """As `_int8`, q of 0 … 15, for every INT4_GROUP weights of a row."""
     rows, columns = weight_RC.shape
     grouped = weight_RC.reshape(rows, columns // INT4_GROUP, INT4_GROUP)
@@ -42,13 +42,13 @@ def _int4(weight_RC: NDArray[np.float32], name: str) -> Any:
     zero = np.clip(np.rint(-low / scale), 0, 15)
     whole = np.clip(np.rint(grouped / scale) + zero, 0, 15).astype(np.uint8)
     value = _decompressed(
-        ops.constant(whole, ov.Type.u4), ops.constant(zero.astype(np.uint8), ov.Type.u4), scale, name
+        ops.constant(whole, ov.Type.u4), ops.constant(zero.astype(np.uint8), ov.Type.u4), scale
     )
     return ops.reshape(value, ops.constant(np.array([rows, columns])), False)
 
 
-def _decompressed(whole: Any, zero: Any, scale: NDArray[np.float32], name: str) -> Any:
+def _decompressed(whole: Any, zero: Any, scale: NDArray[np.float32]) -> Any:
     """(convert(q) − convert(zero)) · scale: the pattern that OpenVINO multiplies without unpacking it first."""
     shifted = ops.subtract(ops.convert(whole, "f16"), ops.convert(zero, "f16"))
-    scaled = ops.multiply(shifted, ops.constant(scale.astype(np.float16)), name=f"{name}.weight")
+    scaled = ops.multiply(shifted, ops.constant(scale.astype(np.float16)))
     return ops.convert(scaled, "f32")
