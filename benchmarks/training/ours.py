@@ -78,6 +78,14 @@ class RowsInOrder:
             )
 
 
+class TalksInOrder(Conversations):
+    """The work's rows as conversations, none shuffled."""
+
+    def epoch(self, epoch: int) -> list[np.ndarray]:
+        """One pass."""
+        return self._filled(np.arange(len(self.rows)))
+
+
 def pretrain(work: Work, steps: int) -> None:
     """bf16 with fp32 masters where the processor has it: what `precision: auto` does."""
     model = load(work.folder / "start", "clm")
@@ -112,7 +120,7 @@ def chat(work: Work, steps: int) -> None:
         weight_decay=0.0, beta1=0.9, beta2=0.999, dropout=0.0, spike=None,
     )  # fmt: skip
     rows = TokenRows.of([work.row(i).tolist() for i in range(len(work))])
-    talks = Conversations(rows, np.ones(len(rows.ids), bool), batch_size=TALKS)
+    talks = TalksInOrder(rows, np.ones(len(rows.ids), bool), batch_size=TALKS)
     attach_adapter(model, LoraSettings.model_validate(LORA), seed=1)
     worth = (int(rows.lengths[documents].sum()) for documents in talks.documents_from(0))
     GATE.open()

@@ -44,6 +44,15 @@ class Turns(transformers.TrainerCallback):
         GATE.step_done(WORTH[self.steps - 1])
 
 
+class InOrder(SFTTrainer):
+    """Every side sees the same batches."""
+
+    def _get_train_sampler(self, *_: Any) -> Any:
+        from torch.utils.data import SequentialSampler
+
+        return SequentialSampler(self.train_dataset)
+
+
 def main(work: Work, steps: int, packed: bool) -> None:
     """Defaults: batches of 8 padded to the longest, gradient checkpointing; packed: rows of 1,024 without it."""
     rows = Dataset.from_dict({"input_ids": [work.row(i).tolist() for i in range(len(work))]})
@@ -65,7 +74,7 @@ def main(work: Work, steps: int, packed: bool) -> None:
         target_modules=list(LORA["targets"]),
         task_type="CAUSAL_LM",
     )
-    trainer = SFTTrainer(
+    trainer = InOrder(
         str(work.folder / "start"), args=config, train_dataset=rows, peft_config=lora, callbacks=[Turns()]
     )
     collate = trainer.data_collator
