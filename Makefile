@@ -66,7 +66,7 @@ bench-train: $(VENV)-bench/.ready ## training speed beside Trainer and LitGPT, o
 PEERS ?= .peers
 bench-data: setup ## curation beside datatrove and data-juicer, in an environment of their own
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet 'datatrove[processing]==0.10.1' spacy 'py-data-juicer==1.6.1'
+	$(PEERS)/bin/python -m pip install --quiet 'datatrove[processing]==0.10.1' spacy 'py-data-juicer==1.6.1' aiohttp
 	$(BIN)/python -m benchmarks.data $(PEERS) 20 $(PEERS)/bin/python
 
 clean: ## remove the environment and what the examples made
