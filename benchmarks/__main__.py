@@ -1,4 +1,4 @@
-"""`python -m benchmarks [modelling] [pretraining] [answering]`"""
+"""`python -m benchmarks [modelling] [loading] [pretraining] [answering]`"""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.answering import answering
+from benchmarks.loading import loading
 from benchmarks.modelling import modelling
 from benchmarks.pretraining import pretraining
 from benchmarks.texts import reviews
 
-BENCHMARKS = {"modelling": modelling, "pretraining": pretraining, "answering": answering}
+BENCHMARKS = {
+    "modelling": modelling,
+    "loading": loading,
+    "pretraining": pretraining,
+    "answering": answering,
+}
 
 
 def main() -> None:

@@ -54,7 +54,13 @@ def llama_cpp(file: Path, threads: int) -> Answers:
     server = xllamacpp.Server(params)
 
     def one(prompt: Sequence[int], new: int) -> None:
-        asked = {"prompt": list(prompt), "n_predict": new, "ignore_eos": True, "temperature": 0, "cache_prompt": False}
+        asked = {
+            "prompt": list(prompt),
+            "n_predict": new,
+            "ignore_eos": True,
+            "temperature": 0,
+            "cache_prompt": False,
+        }
         told: list[Any] = []
         server.handle_completions({**asked, "stream": False}, lambda reply: told.append(reply) and False)
 

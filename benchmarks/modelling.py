@@ -14,7 +14,7 @@ from catenary.tokenizer import train as train_tokenizer
 
 TOKENS = 512
 BATCH = 2
-DOCUMENTS = 32
+DOCUMENTS = 12  # so that a padded batch of them, on one core, takes seconds
 
 
 def modelling(texts: list[str], folder: Path) -> None:

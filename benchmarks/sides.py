@@ -22,18 +22,21 @@ class Side:
 
 
 def race(what: str, unit: str, ours: Side, peer: Side, rounds: int = ROUNDS) -> float:
-    """Print both sides' median rate in `unit` a second, and return ours over the peer's."""
+    """Print both sides' median rate in `unit` a second, its range and the median time, and return ours over theirs."""
     rates: dict[str, list[float]] = {ours.name: [], peer.name: []}
+    times: dict[str, list[float]] = {ours.name: [], peer.name: []}
     for side in (ours, peer):
         side.work()  # the first time loads and compiles
     for _ in range(rounds):
         for side in (ours, peer):
             began = time.perf_counter()
             done = side.work()
-            rates[side.name].append(done / (time.perf_counter() - began))
+            times[side.name].append(time.perf_counter() - began)
+            rates[side.name].append(done / times[side.name][-1])
     print(f"\n{what}")
     for name, found in rates.items():
-        print(f"  {name:<58} {median(found):>10,.0f} {unit}/s   [{min(found):,.0f} … {max(found):,.0f}]")
+        spread = f"[{min(found):,.0f} … {max(found):,.0f}]"
+        print(f"  {name:<58} {median(found):>10,.0f} {unit}/s   {spread}   {median(times[name]):.2f} s")
     ratio = median(rates[ours.name]) / median(rates[peer.name])
     print(f"  ratio {ratio:.2f}")
     return ratio

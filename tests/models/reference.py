@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ TOLERANCE = 1e-4
 def random_reference(architecture: str, config: Any, seed: int = 0) -> Any:
     """A model of `transformers` whose every weight is random, biases and norms too, so that none can be swapped."""
     torch.manual_seed(seed)
-    model = getattr(transformers, architecture)(config).eval()
+    model = getattr(transformers, architecture)(deepcopy(config)).eval()  # some write into their settings
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.requires_grad:

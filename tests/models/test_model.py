@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import onnxruntime
@@ -86,6 +90,23 @@ def test_a_save_that_fails_leaves_the_old_model(
     with pytest.raises(OSError, match="space"):
         save(bert("mlm", seed=6), tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_a_killed_save_left_goes_with_the_next(tmp_path: Path) -> None:
+    """Killed while its weights lie beside: the old model is whole, and nothing piles up."""
+    save(bert("mlm"), tmp_path)
+    killed = """
+        import os, signal, sys
+        from catenary.models import hub, load
+        hub.write_json = lambda *given: os.kill(os.getpid(), signal.SIGKILL)
+        hub.save(load(sys.argv[1]), sys.argv[1])
+    """
+    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(killed), tmp_path], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert [path.name for path in tmp_path.glob(".saving-*/*")] == ["model.safetensors"]
+    load(tmp_path)
+    save(bert("mlm", seed=6), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "model.safetensors"}
 
 
 def test_the_body_does_not_depend_on_the_head() -> None:

@@ -115,6 +115,7 @@ def test_language_models_are_measured_beside_their_control(tmp_path: Path) -> No
             "does not learn by this objective",
         ),
         ("writer: {family: llama, mask_rate: 0.2, from: lines, tokenizer: zh}", "Nothing is masked"),
+        ("writer: {family: llama, embeddings: word2vec, from: lines, tokenizer: zh}", "embeddings: word2vec"),
         ("writer: {family: llama, from: lines}", "needs a tokenizer"),
         ("writer: {family: llama, batch_size: 8, from: lines, tokenizer: zh}", "packs documents"),
         (

@@ -1,8 +1,9 @@
 """The model core: one Transformer, driven by a configuration, in Hugging Face's own names.
 
 What flows through: a `TransformerConfig` (what the model is) → `build` or `load` → a `Model` (a body and one head),
-called with token ids → `Output`. Read it in this order: config, positions, attention, transformer, heads, model; then
-`families/` (one small file a family) and `hub` (folders in and out).
+called with token ids → `Output`. Read it in this order: config, positions, documents, attention, cache, transformer,
+heads, model; then `families/` (one small file a family) and `hub` (folders in and out). `kernels/` only makes training
+quicker on a CPU: what it computes stands in torch beside each call.
 
     >>> import torch
     >>> from catenary.models import build, configure

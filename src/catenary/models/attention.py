@@ -110,6 +110,11 @@ def attention_weights(
     return score_BHTS.softmax(dim=-1).nan_to_num(0.0)
 
 
+def joined(y_BHTK: Tensor) -> Tensor:
+    """The heads' answers side by side, (B, T, H · K)."""
+    return y_BHTK.transpose(1, 2).flatten(2)
+
+
 def causal_mask(queries: int, keys: int, device: torch.device, window: int | None = None) -> Tensor:
     """(T, S), True where a key is not after its query (nor `window` or more before it); the queries come last."""
     place_T1 = torch.arange(keys - queries, keys, device=device)[:, None]
@@ -148,22 +153,24 @@ class Attention(nn.Module):
     def forward(
         self, x_BTD: Tensor, view: View, memory_BSD: Tensor | None = None, cache: LayerCache | None = None
     ) -> Tensor:
+        # q = x W_q,  k = m W_k,  v = m W_v, cut into heads
         q_BHTK = self._heads(self.q_proj(x_BTD), self.q_norm)
         if view.rotary is not None:
             q_BHTK = rotate(q_BHTK, *view.rotary)
         k_BGSK, v_BGSK = self._keys_values(x_BTD if memory_BSD is None else memory_BSD, view, cache)
 
+        # head_h = Attention(q_h, k_h, v_h): everywhere, within each document, or the same in one compiled call
         mask = view.mask if self.window is None else view.windowed_mask
-        plain = view.row_borders is not None or (mask is None and view.bias_1HTS is None)
-        if plain and self._whole() and suits(q_BHTK, k_BGSK):
-            return self.o_proj(self._in_tiles(q_BHTK, k_BGSK, v_BGSK, view))  # type: ignore[no-any-return]
-        if view.documents is None:
-            y_BHTK = self._look(q_BHTK, k_BGSK, v_BGSK, view.causal and mask is None, mask)
+        if self._borders_suffice(view, mask) and suits(q_BHTK, k_BGSK):
+            y_BTD = self._in_tiles(q_BHTK, k_BGSK, v_BGSK, view)
+        elif view.documents is None:
+            y_BTD = joined(self._look(q_BHTK, k_BGSK, v_BGSK, view.causal and mask is None, mask))
         else:
-            y_BHTK = view.documents.attend(
-                partial(self._look_within, view), q_BHTK, k_BGSK, v_BGSK, view.key_documents or view.documents
-            )
-        return self.o_proj(y_BHTK.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+            look, keys = partial(self._look_within, view), view.key_documents or view.documents
+            y_BTD = joined(view.documents.attend(look, q_BHTK, k_BGSK, v_BGSK, keys))
+
+        # concat(head_1 … head_H) W_o
+        return self.o_proj(y_BTD)  # type: ignore[no-any-return]
 
     def _heads(self, x_BTD: Tensor, norm: nn.Module | None = None) -> Tensor:
         x_BTHK = x_BTD.view(*x_BTD.shape[:2], -1, self.head_dim)
@@ -185,9 +192,10 @@ class Attention(nn.Module):
             return k_BGSK, v_BGSK
         return cache.extend(view.start, k_BGSK, v_BGSK)
 
-    def _whole(self) -> bool:
-        """Whether nobody asks for the attention weights and none are dropped: then they need not be held."""
-        return self.watcher is None and (self.dropout == 0 or not self.training)
+    def _borders_suffice(self, view: View, mask: Tensor | None) -> bool:
+        """Whether order, window and borders say who sees whom, and the weights are neither asked for nor dropped."""
+        bordered = view.row_borders is not None or (mask is None and view.bias_1HTS is None)
+        return bordered and self.watcher is None and (self.dropout == 0 or not self.training)
 
     def _in_tiles(self, q_BHTK: Tensor, k_BGSK: Tensor, v_BGSK: Tensor, view: View) -> Tensor:
         """All rows, or all documents, in one call of the compiled kernel: (B, T, H · K)."""

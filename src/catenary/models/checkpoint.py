@@ -13,6 +13,7 @@ from catenary.models.families.family import Family, HeadFiles, Tensors
 from catenary.models.initialise import initialise
 from catenary.models.model import Loaded, Model
 from catenary.models.names import to_ours, to_theirs
+from catenary.models.transformer import EncoderDecoder
 
 
 def files_of(family: Family, head: str) -> HeadFiles:
@@ -110,9 +111,14 @@ def fill(
         # Another head's last layer, or other labels': of the same shape perhaps, but of another meaning.
         tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("head.out_proj.")}
     strangers = sorted(tensors.keys() - wanted.keys())
-    # A swapped head leaves the old one's tensors unused; the body's must all have their place.
+    # A swapped head leaves the old one's tensors unused, and a decoder that it does not read; the rest of the body must
+    # all have its place.
+    unread = (
+        ("model.decoder.",) if isinstance(model.model, EncoderDecoder) and not model.model.decoder else ()
+    )
     for name in strangers:
-        if not (swapped and not name.startswith("model.")) and not _may_be_left(name, family):
+        dropped = swapped and (not name.startswith("model.") or name.startswith(unread))
+        if not dropped and not _may_be_left(name, family):
             raise InvalidInput(
                 "The checkpoint holds a tensor that the model has no place for: {tensor}.",
                 tensor=_their_name(name, family, model.head_name),

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from catenary.errors import InvalidInput
@@ -94,8 +96,8 @@ def read_as_folder(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     architecture = ARCHITECTURES[name]
     config = _config(file, name, architecture)
     tensors: dict[str, Tensor] = {}
-    for theirs, stored in file.tensors.items():
-        tensor = torch.from_numpy(stored.dequantised())
+    for theirs in file.tensors:
+        tensor = torch.from_numpy(_dequantised(file, theirs))
         if architecture.fused and (fused := re.fullmatch(r"blk\.(\d+)\.attn_qkv\.(weight|bias)", theirs)):
             for part, piece in zip("qkv", tensor.chunk(3), strict=True):
                 tensors[f"model.layers.{fused[1]}.self_attn.{part}_proj.{fused[2]}"] = piece.contiguous()
@@ -109,6 +111,19 @@ def read_as_folder(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     family = FAMILIES[architecture.family]
     settings = family.settings_of(config) | {"architectures": [family.heads["clm"].architecture]}
     return settings, in_their_names(tensors, family, "clm", config)
+
+
+def _dequantised(file: GgufFile, name: str) -> NDArray[np.float32]:
+    try:
+        return file.tensors[name].dequantised()
+    except NotImplementedError:
+        raise InvalidInput(
+            "The tensor {tensor} holds numbers of a kind that is not supported.",
+            tensor=name,
+            where=str(file.path),
+            got=f"ggml type {file.tensors[name].type}",
+            expected="F32, F16, BF16, Q4_0 to Q8_0, K- or I-quants",
+        ) from None
 
 
 def _config(file: GgufFile, name: str, architecture: Architecture) -> TransformerConfig:
@@ -130,6 +145,15 @@ def _config(file: GgufFile, name: str, architecture: Architecture) -> Transforme
             name=name,
         )
     taken["vocab_size"] = embedding.shape[0]
+    tokens = settings.get("tokenizer.ggml.tokens") or []
+    if len(tokens) > embedding.shape[0]:
+        raise InvalidInput(
+            "The tokenizer does not fit the model.",
+            where=str(file.path),
+            got=f"{len(tokens)} tokens in tokenizer.ggml.tokens",
+            expected="ids below {vocab_size}, the rows of the embedding",
+            vocab_size=embedding.shape[0],
+        )
     taken["tie_word_embeddings"] = "output.weight" not in file.tensors
     if name == "llama":
         biased = "blk.0.attn_q.bias" in file.tensors

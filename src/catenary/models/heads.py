@@ -18,6 +18,7 @@ from catenary.models.layers import Linear, norm
 from catenary.models.transformer import ACTIVATIONS
 
 LABELLED: tuple[HeadName, ...] = ("classify", "tag")
+ENCODER_ALONE: tuple[HeadName, ...] = ("tag", "embed")  # what they read of an encoder–decoder
 
 
 class LanguageModel(nn.Module):

@@ -37,6 +37,7 @@ from catenary.models.sizes import family_of
 from catenary.models.tensors import MAX_SHARD_BYTES, check_finite, read_folder, write_weights
 
 WEIGHTS = (WHOLE, INDEX, "model-*-of-*.safetensors")
+BESIDE = ".saving-"  # how the folder starts that a save writes into first
 
 
 def build(
@@ -110,10 +111,13 @@ def save(model: Model, folder: Path | str, *, max_shard_bytes: int = MAX_SHARD_B
 
     Weights of more than `max_shard_bytes` go into shards with an index. All or nothing: everything is written beside
     and synced first, and config.json, without which a folder holds no model, is taken away before the weights change
-    and put back last.
+    and put back last. What a save that was killed left beside goes with the next one; two at a time may not save into
+    one folder.
     """
     folder = Path(folder)
     make_folder(folder)
+    for left in folder.glob(f"{BESIDE}*"):
+        shutil.rmtree(left)
     family = family_of(model.config.family)
     files = files_of(family, model.head_name)
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
@@ -122,7 +126,7 @@ def save(model: Model, folder: Path | str, *, max_shard_bytes: int = MAX_SHARD_B
         settings["id2label"] = {str(number): label for number, label in enumerate(model.labels)}
         settings["label2id"] = {label: number for number, label in enumerate(model.labels)}
     tensors = in_their_names(model.state_dict(), family, model.head_name, model.config)
-    with tempfile.TemporaryDirectory(prefix=".saving-", dir=folder) as name:
+    with tempfile.TemporaryDirectory(prefix=BESIDE, dir=folder) as name:
         beside = Path(name)
         weights = write_weights(tensors, beside, max_shard_bytes)
         write_json(settings, beside / "config.json")
@@ -174,7 +178,7 @@ def check_vocabulary(folder: Path, config: TransformerConfig) -> None:
     if not path.is_file():
         return
     try:
-        tokenizer = json.loads(path.read_text("utf-8"))
+        tokenizer = json.loads(path.read_bytes())
         vocabulary = tokenizer["model"]["vocab"]
         ids = (
             vocabulary.values() if isinstance(vocabulary, dict) else range(len(vocabulary))

@@ -18,6 +18,7 @@ from catenary.models.cache import Cache, Memory
 from catenary.models.config import HeadName, Pooling, TransformerConfig
 from catenary.models.documents import Documents
 from catenary.models.heads import (
+    ENCODER_ALONE,
     LABELLED,
     Classifier,
     Embedder,
@@ -71,7 +72,7 @@ class Model(nn.Module):
         self.loaded = Loaded()
         self.model: Stack | EncoderDecoder
         if config.kind == "encoder-decoder":
-            self.model = EncoderDecoder(config)
+            self.model = EncoderDecoder(config, writes=head not in ENCODER_ALONE)
         else:
             self.model = Stack(config, causal=config.kind == "decoder")
         self.head = _head(config, head, len(self.labels))
@@ -117,7 +118,8 @@ class Model(nn.Module):
         position_ids (B, T) from 0, counted where left out.
         document_ids (B, T) or cu_seqlens (documents + 1,): the batch is packed; a token sees its own document only,
             and positions count from its start. Exclusive with attention_mask and cache.
-        decoder_input_ids (B, T) what the decoder has written; for classify and span, input_ids moved right.
+        decoder_input_ids (B, T) what the decoder has written; for classify and span, input_ids moved right. The heads
+            tag and embed read the encoder alone.
         memory: the encoder's output of an earlier pass, in place of input_ids.
         cache: keys and values of the tokens before these; this pass adds its own. It keeps the memory too.
         logits_at (M,) places in the flattened (B · T): logits are computed there alone.
@@ -137,6 +139,8 @@ class Model(nn.Module):
             memory = cache.memory
         if memory is None:
             memory = self.model.encode(tokens)
+        if self.model.decoder is None:
+            return self._read(memory.hidden_BSD, tokens, input_ids, logits_at)
         if cache is not None:
             cache.memory = memory
         written = Tokens(decoder_input_ids, attention_mask_BS=decoder_attention_mask)

@@ -47,13 +47,14 @@ def observe(model: Model) -> Iterator[Seen]:
     """Keep what the forward passes within the block do. Only one may observe a model at a time."""
     seen, body = Seen(), model.model
     with ExitStack() as watching:
-        if isinstance(body, EncoderDecoder):
+        if isinstance(body, EncoderDecoder) and body.decoder is not None:
             watching.enter_context(
                 _watched(body.encoder, seen.encoder_hidden, seen.encoder_attention, seen.cross)
             )
             watching.enter_context(_watched(body.decoder, seen.hidden, seen.attention, seen.cross))
         else:
-            watching.enter_context(_watched(body, seen.hidden, seen.attention, seen.cross))
+            stack = body.encoder if isinstance(body, EncoderDecoder) else body
+            watching.enter_context(_watched(stack, seen.hidden, seen.attention, seen.cross))
         yield seen
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, bfloat16, float16, float32, float64
 
 from catenary.errors import Damaged, InvalidInput
 from catenary.files import write_whole
@@ -26,6 +26,7 @@ from catenary.models.model_files import INDEX, WHOLE
 MAX_SHARD_BYTES = (
     5_000_000_000  # Hugging Face's custom: what most file systems and proxies carry in one piece
 )
+DTYPES = (float32, bfloat16, float16, float64)  # that a model computes in
 MAX_HEADER_BYTES = 100_000_000  # the format's own limit
 DTYPE_BYTES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
@@ -58,7 +59,7 @@ def read_header(path: Path) -> dict[str, Entry]:
             )
         raw = file.read(length)
     try:
-        header = json.loads(raw.decode("utf-8"))
+        header = json.loads(raw.decode("utf-8"), object_pairs_hook=_each_once)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise Damaged(
             "The header of this safetensors file is not JSON.", where=str(path), got=str(error)
@@ -87,6 +88,15 @@ def read_header(path: Path) -> dict[str, Entry]:
             end=end,
         )
     return entries
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A mapping; ValueError where a name stands twice, as readers differ on which one counts."""
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} × 2")
+    return mapping
 
 
 def _entry(path: Path, name: str, value: Any) -> Entry:
@@ -240,8 +250,16 @@ def _cut(tensors: Mapping[str, Tensor], max_shard_bytes: int) -> list[list[str]]
 
 
 def check_finite(tensors: Mapping[str, Tensor], where: str) -> None:
-    """Damaged names the first tensor with a NaN or an infinity."""
+    """Damaged names the first tensor with a NaN or an infinity, InvalidInput one of numbers that need a scale (fp8)."""
     for name, tensor in tensors.items():
+        if tensor.is_floating_point() and tensor.dtype not in DTYPES:
+            raise InvalidInput(
+                "The tensor {tensor} holds numbers of a kind that is not supported.",
+                tensor=name,
+                where=where,
+                got=str(tensor.dtype).removeprefix("torch."),
+                expected="float32, bfloat16 or float16",
+            )
         # The sum is finite unless a number is not (or all are huge): one quick pass for nearly every tensor.
         if tensor.is_floating_point() and not tensor.sum().isfinite() and not tensor.isfinite().all():
             raise Damaged(

@@ -1,6 +1,6 @@
 """The Transformer: embeddings, a stack of blocks, and encoder and decoder together (Vaswani et al. 2017).
 
-    B batch · T tokens · S tokens of the memory or the cache · D hidden size · F width of the feed-forward
+    B batch · T tokens · S tokens of the memory or the cache · H heads · D hidden size · F width of the feed-forward
 
 Module names are Llama's in Hugging Face, whichever the family: `layers.0.self_attn.q_proj.weight`. What other
 families call them stands in `families/`.
@@ -85,12 +85,13 @@ class Block(nn.Module):
         memory_view: View | None = None,
         cache: LayerCache | None = None,
     ) -> Tensor:
-        if self.pre:
+        if self.pre:  # x + f(norm(x))
             x_BTD = x_BTD + self.dropout(self.self_attn(self.input_layernorm(x_BTD), view, cache=cache))
             if self.cross_attn is not None and self.cross_attn_layernorm is not None:
                 h_BTD = self.cross_attn(self.cross_attn_layernorm(x_BTD), memory_view, memory_BSD, cache)
                 x_BTD = x_BTD + self.dropout(h_BTD)
             return x_BTD + self.dropout(self.mlp(self.post_attention_layernorm(x_BTD)))  # type: ignore[no-any-return]
+        # norm(x + f(x))
         x_BTD = self.input_layernorm(x_BTD + self.dropout(self.self_attn(x_BTD, view, cache=cache)))
         if self.cross_attn is not None and self.cross_attn_layernorm is not None:
             h_BTD = self.cross_attn(x_BTD, memory_view, memory_BSD, cache)
@@ -208,22 +209,8 @@ class Stack(nn.Module):
     def _positions(self, tokens: Tokens, x_BTD: Tensor, start: int) -> Tensor:
         """(B or 1, T): each token's place, from 0."""
         length, device = x_BTD.shape[1], x_BTD.device
-        longest = start + length if tokens.documents is None else max(tokens.documents.lengths)
-        if tokens.position_ids_BT is not None and not torch.compiler.is_compiling():
-            longest = (
-                int(tokens.position_ids_BT.max()) + 1
-            )  # rows padded on the left have more tokens than places
-        if (
-            self.embed_positions is not None
-            and not torch.compiler.is_compiling()
-            and longest > self.max_positions
-        ):
-            raise InvalidInput(
-                "The text is longer than the model has positions.",
-                got=longest,
-                expected="at most {tokens} tokens",
-                tokens=self.max_positions,
-            )
+        if self.embed_positions is not None and not torch.compiler.is_compiling():
+            self._check_length(tokens, start + length)
         if tokens.position_ids_BT is not None:
             return tokens.position_ids_BT
         if tokens.documents is not None:
@@ -232,6 +219,20 @@ class Stack(nn.Module):
             real_BT = tokens.input_ids_BT.ne(self.pad_token_id).long()
             return real_BT.cumsum(dim=1) * real_BT - 1  # padding stands at −1: the row before position 0
         return torch.arange(start, start + length, device=device)[None]
+
+    def _check_length(self, tokens: Tokens, longest: int) -> None:
+        """InvalidInput where the table of positions has too few rows for the longest text."""
+        if tokens.position_ids_BT is not None:  # rows padded on the left have more tokens than places
+            longest = int(tokens.position_ids_BT.max()) + 1
+        elif tokens.documents is not None:
+            longest = max(tokens.documents.lengths)
+        if longest > self.max_positions:
+            raise InvalidInput(
+                "The text is longer than the model has positions.",
+                got=longest,
+                expected="at most {tokens} tokens",
+                tokens=self.max_positions,
+            )
 
     def _view(self, tokens: Tokens, x_BTD: Tensor, position_BT: Tensor, start: int) -> View:
         queries, device = x_BTD.shape[1], x_BTD.device
@@ -246,6 +247,7 @@ class Stack(nn.Module):
                     bias = hidden_from(bias, causal_mask(longest, longest, device))
             return View(causal=self.causal, rotary=rotary, documents=tokens.documents, bias_1HTS=bias)
 
+        # Without documents: a mask of padding (B, 1, 1, S), one of order (T, S), or both.
         mask = None if tokens.attention_mask_BS is None else tokens.attention_mask_BS[:, None, None, :].bool()
         order: Tensor | None = None  # who comes before whom
         if (
@@ -263,7 +265,7 @@ class Stack(nn.Module):
             visible = bias if visible is None else hidden_from(bias, visible)
         # SDPA takes either its own causal mask or one given: a window's mask holds the order too.
         causal = self.causal and queries > 1
-        borders = None
+        borders = None  # in training, padding on the right is one more document, which the kernel keeps apart
         given = tokens.attention_mask_BS
         if given is not None and start == 0 and torch.is_grad_enabled() and fits(x_BTD):
             borders = padded_borders(given) if self.relative_attention_bias is None else None
@@ -278,13 +280,18 @@ class Stack(nn.Module):
 
 
 class EncoderDecoder(nn.Module):
-    """An encoder that reads, and a decoder that writes looking at what was read (Vaswani et al. 2017, fig. 1)."""
+    """An encoder that reads, and a decoder that writes looking at what was read (Vaswani et al. 2017, fig. 1).
 
-    def __init__(self, config: TransformerConfig) -> None:
+    With `writes` false it is the encoder alone, for heads that look no further.
+    """
+
+    def __init__(self, config: TransformerConfig, *, writes: bool = True) -> None:
         super().__init__()
         self.shared = Embedding(config.vocab_size, config.hidden_size)
         self.encoder = Stack(config, causal=False, own_embeddings=False)
-        self.decoder = Stack(config.decoder(), causal=True, cross=True, own_embeddings=False)
+        self.decoder = (
+            Stack(config.decoder(), causal=True, cross=True, own_embeddings=False) if writes else None
+        )
 
     def encode(self, tokens: Tokens) -> Memory:
         """What the decoder looks at: (B, S, D) and its mask."""
@@ -299,6 +306,7 @@ class EncoderDecoder(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """The decoder's hidden states, (B, T, D)."""
+        assert self.decoder is not None
         return self.decoder(  # type: ignore[no-any-return]
             tokens, embed=self.shared, memory=memory, memory_documents=memory_documents, cache=cache
         )

@@ -108,6 +108,12 @@ class PretrainSettings(TrainSettings, MaskedLMSettings):
                 n=self.train.processes,
             )
         masked = sorted(self.model_fields_set & MaskedLMSettings.model_fields.keys())
+        if self.objective == "clm" and "embeddings" in masked:
+            raise InvalidInput(
+                "Only masked language models start from counted embeddings; a causal one learns them with the rest.",
+                got=f"embeddings: {self.embeddings}",
+                expected="no `embeddings` with the objective clm",
+            )
         if self.objective == "clm" and masked:
             raise InvalidInput("Nothing is masked in causal language modelling.", got=", ".join(masked))
         if self.objective == "clm" and self.batch_tokens is None:

@@ -142,7 +142,11 @@ T5 = Family(
             (("classification_head.dense", "head.dense"), ("classification_head.out_proj", "head.out_proj")),
             prefix="transformer",
         ),
+        "tag": HeadFiles(
+            "T5ForTokenClassification", (("classifier", "head.out_proj"),), prefix="transformer"
+        ),
         "span": HeadFiles("T5ForQuestionAnswering", (("qa_outputs", "head.out_proj"),)),
+        "embed": HeadFiles("T5EncoderModel", prefix=""),
     },
     # A bias that the first files held and nothing read.
     unused=(r"model\.decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight",),
