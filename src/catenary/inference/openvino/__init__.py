@@ -37,7 +37,7 @@ def openvino_generator(
 
     try:
         from catenary.inference.openvino.generator import PagedGenerator
-        from catenary.inference.openvino.paged import CACHE_BYTES, OpenVinoModel
+        from catenary.inference.openvino.paged import OpenVinoModel
     except ModuleNotFoundError as error:
         raise NotFound(
             "The engine openvino needs a package that is not installed.",
@@ -54,7 +54,8 @@ def openvino_generator(
     model = OpenVinoModel(
         folder / OPENVINO_FILE,
         threads=threads,
-        cache_bytes=CACHE_BYTES if cache_bytes is None else cache_bytes,
+        cache_bytes=cache_bytes,
+        context_tokens=opened.max_tokens or 0,
         windows=opened.windows,
         exact=exact,
     )

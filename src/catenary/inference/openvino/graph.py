@@ -110,8 +110,8 @@ class _Graph:
         h_BTD = self._norm(x_BTD, f"{at}.post_attention_layernorm")
         act = ACTIVATIONS[self.config.activation]
         if self.config.gated:
-            gate = act(self._linear(h_BTD, f"{at}.mlp.gate_proj"))
-            h_BTF = ops.multiply(gate, self._linear(h_BTD, f"{at}.mlp.up_proj"))
+            gate, up = self._linears(h_BTD, [f"{at}.mlp.gate_proj", f"{at}.mlp.up_proj"])
+            h_BTF = ops.multiply(act(gate), up)
         else:
             h_BTF = act(self._linear(h_BTD, f"{at}.mlp.up_proj"))
         return ops.add(x_BTD, self._linear(h_BTF, f"{at}.mlp.down_proj"))
@@ -119,9 +119,10 @@ class _Graph:
     def _attention(self, x_BTD: Node, layer: int) -> Node:
         config, at = self.config, f"model.layers.{layer}.self_attn"
         heads, groups = config.num_attention_heads, config.num_key_value_heads
-        q = self._turned(self._heads(self._linear(x_BTD, f"{at}.q_proj"), heads, f"{at}.q_norm"))
-        k = self._turned(self._heads(self._linear(x_BTD, f"{at}.k_proj"), groups, f"{at}.k_norm"))
-        v = self._heads(self._linear(x_BTD, f"{at}.v_proj"), groups, None)
+        q, k, v = self._linears(x_BTD, [f"{at}.{name}_proj" for name in "qkv"])
+        q = self._turned(self._heads(q, heads, f"{at}.q_norm"))
+        k = self._turned(self._heads(k, groups, f"{at}.k_norm"))
+        v = self._heads(v, groups, None)
         k, v = (self._kept(x, f"past_key_values.{layer}.{name}") for x, name in ((k, "key"), (v, "value")))
         if heads != groups:
             k, v = (self._shared(x, heads // groups) for x in (k, v))
@@ -188,17 +189,28 @@ class _Graph:
         return cos, sin
 
     def _turned(self, x_BHTK: Node) -> Node:
-        """x · cos + rotate_half(x) · sin"""
+        """x · cos + rotate_half(x) · sin, in the very form that OpenVINO's processor code knows as one operation."""
         if self.rotary is None:
             return x_BHTK
         cos, sin = self.rotary
-        half = self.config.head_dim // 2
+        half, end = self.config.head_dim // 2, np.iinfo(np.int64).max
         first, second = (
             ops.slice(x_BHTK, _const([a]), _const([b]), _const([1]), _const([3]))
-            for a, b in ((0, half), (half, 2 * half))
+            for a, b in ((0, half), (half, end))
         )
-        turned = ops.concat([ops.multiply(second, _const(np.float32(-1))), first], 3)
+        minus_one = _const(np.full((1, 1, 1, 1), -1, dtype=np.float32))
+        turned = ops.concat([ops.multiply(second, minus_one), first], -1)
         return ops.add(ops.multiply(x_BHTK, cos), ops.multiply(turned, sin))
+
+    def _linears(self, x_BTD: Node, names: list[str]) -> list[Node]:
+        """Several layers of the same input as one product: one token then waits for fewer, larger reads."""
+        weights = [self.tensors[f"{name}.weight"] for name in names]
+        y = ops.matmul(x_BTD, matrix(np.concatenate(weights), self.precision), False, True)
+        if f"{names[0]}.bias" in self.tensors:
+            biases = [self.tensors[f"{name}.bias"] for name in names]
+            y = ops.add(y, _const(np.concatenate(biases).reshape(1, 1, -1)))
+        split = ops.variadic_split(y, _const(2), _const([len(weight) for weight in weights]))
+        return [split.output(number) for number in range(len(names))]
 
     def _linear(self, x_BTD: Node, name: str) -> Node:
         y = ops.matmul(x_BTD, matrix(self.tensors[f"{name}.weight"], self.precision), False, True)

@@ -16,23 +16,28 @@ import openvino.opset15 as ops
 from numpy.typing import NDArray
 
 from catenary.errors import Damaged, InvalidInput
-from catenary.inference.memory import check_budget
+from catenary.inference.memory import check_budget, free_bytes
 from catenary.inference.scheduler import Chunk
 
-CACHE_BYTES = 256 << 20
+CACHE_BYTES = 128 << 20  # unless one text of the model's whole length needs more
 PAGED = "PagedAttentionExtension"
 SLIDING_WINDOW = 10  # which input of it
 
 
 class OpenVinoModel:
-    """A `PagedModel`. `exact`: all arithmetic in float32, as tests of parity need it."""
+    """A `PagedModel`. `exact`: all arithmetic in float32, as tests of parity need it.
+
+    `cache_bytes` holds the keys and values of all answers; where None, CACHE_BYTES or what `context_tokens` tokens
+    take, whichever is more, and at most a quarter of the memory that is free. `most_tokens` bounds it too.
+    """
 
     def __init__(
         self,
         graph: ov.Model | Path,
         *,
         threads: int | None = None,
-        cache_bytes: int = CACHE_BYTES,
+        cache_bytes: int | None = None,
+        context_tokens: int = 0,
         most_tokens: int | None = None,
         exact: bool = False,
         windows: Sequence[int] | None = None,
@@ -57,6 +62,10 @@ class OpenVinoModel:
         pages = {one.any_name: one for one in compiled.inputs if "_cache." in one.any_name}
         self.block_tokens = int(pages["value_cache.0"].partial_shape[2].get_length())
         each = sum(_bytes(one) for one in pages.values())
+        if cache_bytes is None:
+            cache_bytes = max(CACHE_BYTES, -(-context_tokens // self.block_tokens) * each)
+            free = free_bytes()
+            cache_bytes = cache_bytes if free is None else min(cache_bytes, free // 4)
         self.blocks = cache_bytes // each
         if most_tokens is not None:
             self.blocks = min(self.blocks, -(-most_tokens // self.block_tokens))
