@@ -1,6 +1,7 @@
 """Attention: what each token takes from the others.
 
 B batch · T tokens (queries) · S tokens (keys) · H heads · G key-value heads · K size of a head · D hidden size
+E all heads side by side, H · K
 N tokens of a packed batch, its documents one after the other
 """
 
@@ -111,7 +112,7 @@ def attention_weights(
 
 
 def joined(y_BHTK: Tensor) -> Tensor:
-    """The heads' answers side by side, (B, T, H · K)."""
+    """The heads' answers side by side, (B, T, E)."""
     return y_BHTK.transpose(1, 2).flatten(2)
 
 
@@ -162,15 +163,15 @@ class Attention(nn.Module):
         # head_h = Attention(q_h, k_h, v_h): everywhere, within each document, or the same in one compiled call
         mask = view.mask if self.window is None else view.windowed_mask
         if self._borders_suffice(view, mask) and suits(q_BHTK, k_BGSK):
-            y_BTD = self._in_tiles(q_BHTK, k_BGSK, v_BGSK, view)
+            y_BTE = self._in_tiles(q_BHTK, k_BGSK, v_BGSK, view)
         elif view.documents is None:
-            y_BTD = joined(self._look(q_BHTK, k_BGSK, v_BGSK, view.causal and mask is None, mask))
+            y_BTE = joined(self._look(q_BHTK, k_BGSK, v_BGSK, view.causal and mask is None, mask))
         else:
             look, keys = partial(self._look_within, view), view.key_documents or view.documents
-            y_BTD = joined(view.documents.attend(look, q_BHTK, k_BGSK, v_BGSK, keys))
+            y_BTE = joined(view.documents.attend(look, q_BHTK, k_BGSK, v_BGSK, keys))
 
         # concat(head_1 … head_H) W_o
-        return self.o_proj(y_BTD)  # type: ignore[no-any-return]
+        return self.o_proj(y_BTE)  # type: ignore[no-any-return]
 
     def _heads(self, x_BTD: Tensor, norm: nn.Module | None = None) -> Tensor:
         x_BTHK = x_BTD.view(*x_BTD.shape[:2], -1, self.head_dim)
@@ -198,7 +199,7 @@ class Attention(nn.Module):
         return bordered and self.watcher is None and (self.dropout == 0 or not self.training)
 
     def _in_tiles(self, q_BHTK: Tensor, k_BGSK: Tensor, v_BGSK: Tensor, view: View) -> Tensor:
-        """All rows, or all documents, in one call of the compiled kernel: (B, T, H · K)."""
+        """All rows, or all documents, in one call of the compiled kernel: (B, T, E)."""
         rows, tokens, keys = q_BHTK.shape[0], q_BHTK.shape[2], k_BGSK.shape[2]
         if view.row_borders is not None:
             borders = key_borders = view.row_borders

@@ -96,6 +96,12 @@ BERT = Family(
     settings=SETTINGS,
     defaults=DEFAULTS,
     only={"position_embedding_type": ("absolute",), "is_decoder": (False,), "add_cross_attention": (False,)},
+    inert=frozenset(  # in bert-base-chinese, of code that never was in use
+        {
+            *("directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers"),
+            *("pooler_size_per_head", "pooler_type"),
+        }
+    ),
     prefix="bert",
     names=BLOCK,
     heads={
@@ -116,8 +122,9 @@ BERT = Family(
         "span": HeadFiles("BertForQuestionAnswering", (("qa_outputs", "head.out_proj"),)),
         "embed": HeadFiles("BertModel", prefix=""),
     },
-    # A buffer that `transformers` used to save, and the pooler, which only some heads read.
-    unused=(r"model\.embeddings\.position_ids", r"bert\.pooler\.dense\..*"),
+    # A buffer that `transformers` used to save, and the pooler and the head for next sentences, which only some heads
+    # read: Google's own files hold them all, whichever head they name.
+    unused=(r"model\.embeddings\.position_ids", r"bert\.pooler\.dense\..*", r"cls\.seq_relationship\..*"),
     unpack=lambda tensors, config: one_bias(tensors, "cls.predictions"),
     pack=lambda tensors, config: both_biases(tensors, "cls.predictions"),
 )
