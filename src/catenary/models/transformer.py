@@ -239,12 +239,7 @@ class Stack(nn.Module):
         keys = start + queries
         rotary = None if self.rotary is None else self.rotary(position_BT, x_BTD.dtype)
         if tokens.documents is not None:
-            bias = None
-            if self.relative_attention_bias is not None:
-                longest = max(tokens.documents.lengths)
-                bias = self.relative_attention_bias(longest, longest)
-                if self.causal:
-                    bias = hidden_from(bias, causal_mask(longest, longest, device))
+            bias = self._bias_within(tokens.documents, device)
             return View(causal=self.causal, rotary=rotary, documents=tokens.documents, bias_1HTS=bias)
 
         # Without documents: a mask of padding (B, 1, 1, S), one of order (T, S), or both.
@@ -277,6 +272,14 @@ class Stack(nn.Module):
             row_borders=borders,
             start=start,
         )
+
+    def _bias_within(self, documents: Documents, device: torch.device) -> Tensor | None:
+        """The relative bias of the longest document, order included: shorter ones take its first rows and columns."""
+        if self.relative_attention_bias is None:
+            return None
+        longest = max(documents.lengths)
+        bias_1HTS: Tensor = self.relative_attention_bias(longest, longest)
+        return hidden_from(bias_1HTS, causal_mask(longest, longest, device)) if self.causal else bias_1HTS
 
 
 class EncoderDecoder(nn.Module):
