@@ -14,6 +14,7 @@ from pathlib import Path
 from catenary.inference.kept import kept
 from catenary.inference.load import unpacked
 from catenary.inference.measure import Answers, Case, Figures, cases, makers, measure
+from catenary.inference.openvino import converted
 
 AT_ONCE = (8, 16)
 PROMPT, LONG, NEW = 104, 512, 64
@@ -26,7 +27,7 @@ def inference(texts: list[str], folder: Path) -> None:
     model = unpacked(file)
     threads = len(os.sched_getaffinity(0))
     engines: dict[str, Callable[[], Answers]] = {
-        "catenary, openvino int8": makers(model, ["openvino"], threads)["openvino"],
+        "catenary, openvino int8": makers(converted(model), ["openvino"], threads)["openvino"],
         "transformers bf16": partial(transformers_bf16, model, threads),
     }
     if find_spec("xllamacpp"):

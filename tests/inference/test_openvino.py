@@ -146,7 +146,7 @@ def test_guesses_change_no_answer(tmp_path: Path) -> None:
     settings = GenerationSettings(max_tokens=60, min_tokens=60)
     prompts = [[7, 8, 9, 10, 11, 12] * 5, [50, 51] * 8]
     expected = load(folder, "generate", engine="torch").generate(prompts, settings)
-    writer = openvino_generator(folder, precision="f32", exact=True)
+    writer = openvino_generator(folder, precision="f32", exact=True)  # which guesses
     for prompt, theirs in zip(prompts, expected, strict=True):
         assert writer.generate([prompt], settings)[0].choices[0].ids == theirs.choices[0].ids
     writer.close()

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from catenary.errors import Damaged, InvalidInput, Refused
 from catenary.inference.blocks import BlockPool
 from catenary.inference.generation import Piece
-from catenary.inference.guess import guess
+from catenary.inference.guess import PATIENCE, PAUSE, guess
 from catenary.inference.writing import Writing, next_pieces
 
 
@@ -63,10 +63,8 @@ class Limits:
 
     rows: int = 64
     prompt_tokens_beside: int = 256
-    prompt_tokens_alone: int = 2048
-    guess_rows: int = (
-        2  # guesses pay while so few answers run: a step then waits for memory, not for arithmetic
-    )
+    prompt_tokens_alone: int = 512
+    guess_rows: int = 0  # greedy answers guess while at most so many run; see openvino/__init__.py
 
 
 @dataclass(slots=True, eq=False)
@@ -83,6 +81,7 @@ class Job:
     kept: int = 0  # blocks that others may find
     cancelled: bool = False
     guess: list[int] = field(default_factory=list)
+    wrong_guesses: int = 0  # in a row
 
     @property
     def ids(self) -> list[int]:
@@ -223,7 +222,7 @@ class Scheduler:
 
     def _guess(self, job: Job) -> list[int]:
         writing = job.writing
-        if not writing.plain:
+        if not writing.plain or (job.wrong_guesses >= PATIENCE and len(writing.ids) % PAUSE):
             return []
         return guess(job.ids, most=writing.most - len(writing.ids) - 1)
 
@@ -243,8 +242,11 @@ class Scheduler:
             if job.writing.finish_reason is not None:
                 return
             if number < len(job.guess) and job.guess[number] != job.writing.ids[-1]:
+                job.wrong_guesses = 0 if number else job.wrong_guesses + 1
                 job.read -= len(job.guess) - number  # what was read behind a wrong guess is overwritten
                 return
+        if job.guess:
+            job.wrong_guesses = 0
 
     def _hold(self, job: Job, tokens: int) -> None:
         """Blocks for so many tokens, of those reserved."""

@@ -17,6 +17,10 @@ from catenary.inference.folder import OPENVINO_FILE
 from catenary.inference.openvino.weights import Precision
 from catenary.inference.port import Generator
 
+# Guesses pay while so few answers run, when a step waits for memory and not for arithmetic. Activations in int8 turn a
+# difference in the last bit into another token, so a step of five tokens would not choose as five steps do.
+GUESS_ROWS = 2
+
 
 def openvino_generator(
     folder: Path,
@@ -33,23 +37,18 @@ def openvino_generator(
     Raises what `open_generator`, `convert` and `OpenVinoModel` raise, NotFound where openvino is not installed.
     """
     from catenary.inference.generator_folder import open_generator
-    from catenary.inference.kept import kept
 
     try:
         from catenary.inference.openvino.generator import PagedGenerator
         from catenary.inference.openvino.paged import OpenVinoModel
+        from catenary.inference.scheduler import Limits
     except ModuleNotFoundError as error:
         raise NotFound(
             "The engine openvino needs a package that is not installed.",
             got=str(error),
             next="pip install 'catenary[serve]'",
         ) from None
-    if not (folder / OPENVINO_FILE).is_file():
-        from catenary.inference.openvino.convert import convert
-
-        source = folder
-        files = [path for path in source.iterdir() if path.is_file()]
-        folder = kept("openvino", files, lambda made: convert(source, made, precision), how=precision)
+    folder = converted(folder, precision)
     opened = open_generator(folder)
     model = OpenVinoModel(
         folder / OPENVINO_FILE,
@@ -59,4 +58,15 @@ def openvino_generator(
         windows=opened.windows,
         exact=exact,
     )
-    return PagedGenerator(opened, model)
+    return PagedGenerator(opened, model, Limits(guess_rows=GUESS_ROWS if exact else 0))
+
+
+def converted(folder: Path, precision: Precision = "int8") -> Path:
+    """A folder with the model's graph: `folder` itself where it has one, else one made from it once and kept."""
+    if (folder / OPENVINO_FILE).is_file():
+        return folder
+    from catenary.inference.kept import kept
+    from catenary.inference.openvino.convert import convert
+
+    files = [path for path in folder.iterdir() if path.is_file()]
+    return kept("openvino", files, lambda made: convert(folder, made, precision), how=precision)

@@ -50,10 +50,10 @@ class OpenVinoModel:
                 raise Damaged(
                     "The OpenVINO model cannot be read.", where=str(graph), got=str(error)[:300]
                 ) from None
-        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "ENABLE_MMAP": True}
+        # float32 between the products of int8: as quick as bfloat16, half its loss, and the same on every processor.
+        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         if exact:
-            settings |= {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
-            settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = 0
+            settings |= {"KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
         compiled = core.compile_model(_paged(graph, windows), "CPU", settings)
