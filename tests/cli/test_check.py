@@ -42,7 +42,7 @@ def test_a_chain_without_mistakes(catenary: Catenary, made: Path) -> None:
             "`models.base.hidden_size` cannot be this.",
         ),
         ("epochs: 1\n", "epochs: 0\n", "epochs: 0", "greater than or equal to 1"),
-        ("family: linear", "family: liner", "family: liner", "'bert'"),
+        ("family: linear", "family: liner", "family: liner", "did you mean `linear`?"),
         ("min_chars: 12", "min_char: 12", "min_char: 12", "min_chars"),
         ("{parity: 0.9}", "{parity: 9}", "{parity: 9}", "parity"),
         ("quality.kind.accuracy, at_least", "quality.kid.accuracy, at_least", "quality.kid", "kind"),

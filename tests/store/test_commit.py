@@ -144,7 +144,10 @@ def test_only_plain_files_are_kept(store: Store, spoil: Callable[[Path], None]) 
     assert not store.has(artifact_id)
 
 
-@pytest.mark.parametrize("report", [{"loss": float("nan")}, {"path": Path("/tmp")}, {"what": {1, 2}}])
+@pytest.mark.parametrize(
+    "report",
+    [{"loss": float("nan")}, {"path": Path("/tmp")}, {"what": {1, 2}}, {"lengths": [{9: 1, 10: 2}]}],
+)
 def test_a_report_that_json_cannot_hold_is_refused(store: Store, report: dict[str, object]) -> None:
     artifact_id = recipe_id("curate", 1, {}, {})
     with pytest.raises(InvalidInput, match="JSON"), store.workspace(artifact_id) as workspace:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -174,10 +174,15 @@ class CurationReport:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        from dataclasses import asdict
+        """As JSON holds it, whose keys are texts."""
+        told = asdict(self)
+        told["lengths"] = {when: _text_keys(counts) for when, counts in self.lengths.items()}
+        told["clusters"] = _text_keys(self.clusters)
+        return told
 
-        return asdict(self)
+
+def _text_keys(counts: dict[int, int]) -> dict[str, int]:
+    return {str(number): count for number, count in counts.items()}
 
 
 def _by_number(counts: Counter[str]) -> dict[str, int]:

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,11 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """The one way to write this manifest down. Raises InvalidInput for what JSON cannot hold."""
+        raw = self._as_json()
         try:
-            text = json.dumps(self._as_json(), ensure_ascii=False, allow_nan=False, indent=1, sort_keys=True)
+            text = json.dumps(raw, ensure_ascii=False, allow_nan=False, indent=1, sort_keys=True)
+            if other := _other_key(raw):  # json would turn it into a text, in another order
+                raise TypeError(f"key {other}")
             return (text + "\n").encode("utf-8")
         except (TypeError, ValueError) as error:
             raise InvalidInput(
@@ -97,6 +101,16 @@ def parse_manifest(data: bytes, where: Path) -> Manifest:
     if not intact:
         raise _damaged(where)
     return manifest
+
+
+def _other_key(value: Any) -> str | None:
+    """A key that is no text, wherever it stands in `value`; None where there is none."""
+    if isinstance(value, Mapping):
+        others = [repr(key) for key in value if not isinstance(key, str)]
+        return next(chain(others, filter(None, map(_other_key, value.values()))), None)
+    if isinstance(value, list | tuple):
+        return next(filter(None, map(_other_key, value)), None)
+    return None
 
 
 def _manifest(raw: Any) -> Manifest:
