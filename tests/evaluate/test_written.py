@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catenary.errors import InvalidInput
-from catenary.evaluate.written import ROUGES, rouge_words, written_report
+from catenary.evaluate.overlap import ROUGES, rouge_words
+from catenary.evaluate.written import written_report
 from catenary.evaluate.written_page import write_written_report
 
 TEXTS = st.lists(st.text("天地人日月 ab。", max_size=12), min_size=1, max_size=6)

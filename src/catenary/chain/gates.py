@@ -84,7 +84,12 @@ class Gate(Settings, ABC):
 
 
 # Figures of which a smaller one is better; in all others a larger one is.
-LESS_IS_BETTER = frozenset({"perplexity", "reply_perplexity", "bits_per_byte", "mae", "rmse"})
+LESS_IS_BETTER = frozenset(
+    {
+        *("perplexity", "reply_perplexity", "bits_per_byte", "mae", "rmse", "ece"),
+        *("ter", "self_bleu", "repetition", "misspelt", "slips"),
+    }
+)
 
 
 class MetricGate(Gate):

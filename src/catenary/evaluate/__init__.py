@@ -22,7 +22,6 @@ from catenary.evaluate.classification import (
     ClassificationReport,
     Mistake,
     ModelFigures,
-    Predictions,
     classification_report,
     verdict,
 )
@@ -39,6 +38,7 @@ from catenary.evaluate.language_model import (
 from catenary.evaluate.metrics import METRICS, Tally, bits_per_byte, confusion_matrix, perplexity, tally
 from catenary.evaluate.paired import Comparison, compare, mcnemar
 from catenary.evaluate.pictures import confusion_picture, curves_picture, intervals_picture
+from catenary.evaluate.predictions import Predictions
 from catenary.evaluate.reading import reading_report
 from catenary.evaluate.report import write_report
 from catenary.evaluate.scores import ScoreReport, score_report

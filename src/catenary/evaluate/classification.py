@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from catenary.errors import InvalidInput
+from catenary.evaluate.calibration import compare_curves, curve_estimate
+from catenary.evaluate.curves import CURVES
 from catenary.evaluate.estimate import LEVEL, RESAMPLES, Estimate
 from catenary.evaluate.intervals import bootstrap, wilson
 from catenary.evaluate.metrics import (
@@ -30,25 +30,12 @@ from catenary.evaluate.metrics import (
     f1_by_class,
 )
 from catenary.evaluate.paired import Comparison, as_tally, compare, one_hot_tally
+from catenary.evaluate.predictions import Predictions
 from catenary.evaluate.wording import metric_title, number
 from catenary.messages import Language, say
 
 DEFAULT_METRICS = ("accuracy", "f1", "precision", "recall", "f1_weighted", "mcc")
 COMPARED_METRICS = ("accuracy", "f1")
-
-
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """What a model said of each item, and how sure it was of that (its probability), where known."""
-
-    labels: Sequence[str]
-    confidence: Sequence[float] | None = None
-
-    @classmethod
-    def from_probabilities(cls, probabilities_NK: NDArray[np.floating], labels: Sequence[str]) -> Self:
-        """The likeliest of `labels` (the names of the columns) for each row."""
-        best_N = probabilities_NK.argmax(axis=1)
-        return cls([labels[k] for k in best_N.tolist()], probabilities_NK.max(axis=1).tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +130,12 @@ def classification_report(
             names=", ".join(predictions),
         )
     for name in metrics:
-        if name not in METRICS:
+        if name not in METRICS and name not in CURVES:
             raise InvalidInput(
                 "There is no metric of this name.",
                 got=name,
                 expected="one of {names}",
-                names=", ".join(METRICS),
+                names=", ".join([*METRICS, *CURVES]),
             )
     labels = all_labels(gold, *(model.labels for model in predictions.values()))
     models = []
@@ -158,7 +145,12 @@ def classification_report(
         models.append(
             ModelFigures(
                 name,
-                {metric: _estimate(METRICS[metric], confusion, level, resamples, seed) for metric in metrics},
+                {
+                    metric: curve_estimate(metric, gold, predicted, level, resamples, seed)
+                    if metric in CURVES
+                    else _estimate(METRICS[metric], confusion, level, resamples, seed)
+                    for metric in metrics
+                },
                 {
                     label: _class_figures(k, confusion, level, resamples, seed)
                     for k, label in enumerate(labels)
@@ -181,6 +173,13 @@ def classification_report(
         )
         for a, b in pairs
         for metric in COMPARED_METRICS
+    ) + tuple(
+        compare_curves(
+            metric, gold, {a: predictions[a], b: predictions[b]}, level=level, resamples=resamples, seed=seed
+        )
+        for a, b in pairs
+        for metric in metrics
+        if metric in CURVES
     )
     return ClassificationReport(
         labels, len(gold), tuple(models), control, comparisons, level, resamples, seed

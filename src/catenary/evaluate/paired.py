@@ -26,7 +26,12 @@ from catenary.evaluate.intervals import Floats, bca, resample
 from catenary.evaluate.metrics import METRICS, Tally, all_labels, check_paired, numbered
 
 Outcome = Literal["better", "undecided", "worse"]
-LESS_IS_BETTER = frozenset({"perplexity", "reply_perplexity", "bits_per_byte", "mae", "rmse"})
+LESS_IS_BETTER = frozenset(
+    {
+        *("perplexity", "reply_perplexity", "bits_per_byte", "mae", "rmse", "ece"),
+        *("ter", "self_bleu", "repetition", "misspelt", "slips"),
+    }
+)
 Test = Literal["mcnemar_exact", "paired_bootstrap"]
 
 

@@ -1,37 +1,52 @@
-"""How near what models write is to what was to be written: BLEU, chrF and ROUGE, with intervals and paired tests.
+"""How near what models write is to what was to be written, and what it is like, with intervals and paired tests.
 
     bleu     the geometric mean of n-gram precisions, 1 to 4, with a brevity penalty (Papineni et al. 2002), in percent
     chrf     F₂ of character n-grams, 1 to 6 (Popović 2015), in percent
-    rouge1, rouge2, rougeL   F₁ of words, of pairs of words, of the longest common subsequence (Lin 2004), in percent
+    ter      edits and shifts for each 100 words of the reference (Snover et al. 2006): less is better
+    nist, meteor, rouge1, rouge2, rougeL   `overlap.py`; METEOR and ROUGE in percent
+    similarity                             the mean cosine with the reference, by any model that makes vectors
+    distinct_1 … novelty                   without a reference: `diversity.py`; shares in percent, distinct from 0 to 1
 
-BLEU and chrF are sacrebleu's, with its tokenisation by language (Post 2018); their signatures are in the report. For
-ROUGE a Chinese character is a word. All are functions of sums over the documents, so the bootstrap draws documents.
+BLEU, chrF and TER are sacrebleu's, with its tokenisation by language (Post 2018); their signatures are in the report.
+For ROUGE a Chinese character is a word. All are functions of sums over documents: the bootstrap draws documents.
 
     written_report(references, {"memory": a, "model": b}, control="memory", language="zh").figures()["model.bleu"]
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catenary.errors import InvalidInput
+from catenary.evaluate.diversity import (
+    distinct_sums,
+    misspelt_sums,
+    novelty_sums,
+    repetition_sums,
+    run_hashes,
+    self_bleu,
+    similarity_sums,
+    slip_sums,
+)
 from catenary.evaluate.estimate import LEVEL, RESAMPLES, Estimate
 from catenary.evaluate.intervals import Floats, Statistic, bca, bootstrap, resample
 from catenary.evaluate.metrics import check_paired
+from catenary.evaluate.overlap import ROUGES, Words, meteor, nist, nist_sums, rouge_words
 from catenary.evaluate.paired import Comparison, shifted_p
 
-WrittenMetric = Literal["bleu", "chrf", "rouge1", "rouge2", "rougeL"]
-WRITTEN_METRICS: tuple[WrittenMetric, ...] = ("bleu", "chrf", "rouge1", "rouge2", "rougeL")
-HAN = r"\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U000323af"
-WORD = re.compile(rf"[{HAN}]|[^\W_{HAN}]+")
+WrittenMetric = Literal[
+    "bleu", "chrf", "ter", "nist", "meteor", "rouge1", "rouge2", "rougeL", "similarity",
+    "distinct_1", "distinct_2", "self_bleu", "repetition", "characters", "misspelt", "slips", "novelty",
+]  # fmt: skip
+WRITTEN_METRICS: tuple[WrittenMetric, ...] = get_args(WrittenMetric)
+Embed = Callable[[Sequence[str]], Any]  # texts → (texts, D)
 ORDERS = 4  # of BLEU
 
 
@@ -79,13 +94,17 @@ def written_report(
     control: str | None = None,
     metrics: Sequence[WrittenMetric] = ("bleu", "chrf"),
     language: str = "en",
+    trained: Iterable[str] | None = None,
+    embed: Embed | None = None,
     level: float = LEVEL,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> WrittenReport:
     """Figures of each model, each other model against the `control`, and the others against one another.
 
-    `language` is that of the references: it decides how BLEU cuts them. Raises InvalidInput where texts do not pair.
+    `language` is that of the references: it decides how BLEU and TER cut them. `trained` is the training text that
+    novelty and misspelt compare with (a word that stands there twice is taken as spelt right), `embed` makes the
+    vectors of similarity. Raises InvalidInput where texts do not pair.
     """
     if control is not None and control not in written:
         raise InvalidInput(
@@ -94,8 +113,9 @@ def written_report(
             expected="one of {names}",
             names=", ".join(written),
         )
+    trained = None if trained is None else list(trained)
     counted = {
-        name: {metric: _count(metric, references, texts, language) for metric in metrics}
+        name: {metric: _count(metric, references, texts, language, trained, embed) for metric in metrics}
         for name, texts in written.items()
     }
     once = np.ones(len(references), np.int64)
@@ -142,23 +162,105 @@ def _compared(
     return Comparison(first, second, metric, estimate, shifted_p(estimate.value, drawn_R), "paired_bootstrap")
 
 
-def _count(metric: WrittenMetric, references: Sequence[str], texts: Sequence[str], language: str) -> _Counted:
+def _count(
+    metric: WrittenMetric,
+    references: Sequence[str],
+    texts: Sequence[str],
+    language: str,
+    trained: Iterable[str] | None,
+    embed: Embed | None,
+) -> _Counted:
     check_paired(references, texts)
-    if metric.startswith("rouge"):
-        score = ROUGES[metric]
-        f_N = np.array(
-            [
-                score(rouge_words(said), rouge_words(gold))
-                for said, gold in zip(texts, references, strict=True)
-            ]
-        )
-        return _Counted(np.stack([f_N, np.ones(len(f_N))], axis=1), _mean, "")
+    if metric in SACREBLEUS:
+        return SACREBLEUS[metric](references, texts, language)
+    said = [rouge_words(text) for text in texts]
+    gold = [rouge_words(text) for text in references]
+    if metric == "nist":
+        return _Counted(nist_sums(said, gold), nist, "")
+    if metric in ROUGES or metric == "meteor":
+        score = ROUGES.get(metric, meteor)
+        return _Counted(_each([score(a, b) for a, b in zip(said, gold, strict=True)]), _percent, "")
+    if metric == "similarity":
+        if embed is None:
+            raise InvalidInput("Similarity needs a model that makes vectors.", expected="`embed`")
+        vectors = np.asarray(embed([*texts, *references]), np.float64)
+        return _Counted(similarity_sums(*np.split(vectors, 2)), _mean, "")
+    if metric in ("novelty", "misspelt"):
+        if trained is None:
+            raise InvalidInput(
+                "This metric compares with the training text.", got=metric, expected="`trained`"
+            )
+        words = (rouge_words(text) for text in trained)
+        if metric == "novelty":
+            return _Counted(novelty_sums(said, run_hashes(words)), _percent, "")
+        times = Counter(word for of_text in words for word in of_text)
+        return _Counted(misspelt_sums(said, {word for word, n in times.items() if n > 1}), _percent, "")
+    return ALONE[metric](texts, said)
+
+
+def _each(scores: Sequence[float]) -> Floats:
+    """(N, 2): the scores of the documents, and ones."""
+    return np.stack([np.asarray(scores, np.float64), np.ones(len(scores))], axis=1)
+
+
+def _mean(sums: Floats) -> Floats:
+    return np.divide(sums[..., 0], sums[..., 1], out=np.zeros_like(sums[..., 0]), where=sums[..., 1] > 0)
+
+
+def _percent(sums: Floats) -> Floats:
+    return 100 * _mean(sums)
+
+
+# What needs no reference: texts, and their words.
+ALONE: dict[str, Callable[[Sequence[str], Sequence[Words]], _Counted]] = {
+    "distinct_1": lambda texts, said: _Counted(distinct_sums(said, 1), _mean, ""),
+    "distinct_2": lambda texts, said: _Counted(distinct_sums(said, 2), _mean, ""),
+    "self_bleu": lambda texts, said: _Counted(_each(self_bleu(said)), _percent, ""),
+    "repetition": lambda texts, said: _Counted(repetition_sums(said), _percent, ""),
+    "characters": lambda texts, said: _Counted(_each([float(len(text)) for text in texts]), _mean, ""),
+    "slips": lambda texts, said: _Counted(slip_sums(texts, said), _percent, ""),
+}
+
+
+def _sacrebleu_bleu(references: Sequence[str], texts: Sequence[str], language: str) -> _Counted:
     from sacrebleu.metrics.bleu import BLEU
+
+    return _counted_by(BLEU(tokenize="zh" if language == "zh" else "13a"), _bleu, references, texts)
+
+
+def _sacrebleu_chrf(references: Sequence[str], texts: Sequence[str], language: str) -> _Counted:
     from sacrebleu.metrics.chrf import CHRF
 
-    judge: Any = BLEU(tokenize="zh" if language == "zh" else "13a") if metric == "bleu" else CHRF()
+    return _counted_by(CHRF(), _chrf, references, texts)
+
+
+def _sacrebleu_ter(references: Sequence[str], texts: Sequence[str], language: str) -> _Counted:
+    from sacrebleu.metrics.ter import TER
+
+    # Chinese characters part from one another only where both are on.
+    return _counted_by(
+        TER(normalized=language == "zh", asian_support=language == "zh"), _ter, references, texts
+    )
+
+
+def _counted_by(
+    judge: Any, statistic: Statistic, references: Sequence[str], texts: Sequence[str]
+) -> _Counted:
     sums = np.asarray(judge._extract_corpus_statistics(list(texts), [list(references)]), np.float64)
-    return _Counted(sums, _bleu if metric == "bleu" else _chrf, str(judge.get_signature()))
+    return _Counted(sums, statistic, str(judge.get_signature()))
+
+
+SACREBLEUS: dict[str, Callable[[Sequence[str], Sequence[str], str], _Counted]] = {
+    "bleu": _sacrebleu_bleu,
+    "chrf": _sacrebleu_chrf,
+    "ter": _sacrebleu_ter,
+}
+
+
+def _ter(sums: Floats) -> Floats:
+    """Edits for each 100 words of the references (Snover et al., AMTA 2006); more than all of them are 100."""
+    edits, words = sums[..., 0], sums[..., 1]
+    return 100 * np.where(words > 0, edits / np.maximum(words, 1e-300), (edits > 0).astype(np.float64))
 
 
 def _bleu(sums: Floats) -> Floats:
@@ -186,40 +288,3 @@ def _chrf(sums: Floats) -> Floats:
         recall = np.where(counts, right / wanted, 0.0).sum(-1) / orders
         f = 5 * precision * recall / (4 * precision + recall)
     return np.where(orders > 0, 100 * np.nan_to_num(f), 0.0)
-
-
-def _mean(sums: Floats) -> Floats:
-    return 100 * sums[..., 0] / sums[..., 1]
-
-
-def rouge_words(text: str) -> list[str]:
-    """Lower case; a Chinese character is a word."""
-    return WORD.findall(text.lower())
-
-
-def _overlap(size: int) -> Callable[[Sequence[str], Sequence[str]], float]:
-    def score(said: Sequence[str], gold: Sequence[str]) -> float:
-        a, b = (Counter(zip(*(words[at:] for at in range(size)), strict=False)) for words in (said, gold))
-        return _f1((a & b).total(), a.total(), b.total())
-
-    return score
-
-
-def _longest(said: Sequence[str], gold: Sequence[str]) -> float:
-    row = [0] * (len(gold) + 1)
-    for word in said:
-        before = 0
-        for at, other in enumerate(gold, 1):
-            before, row[at] = row[at], before + 1 if word == other else max(row[at], row[at - 1])
-    return _f1(row[-1], len(said), len(gold))
-
-
-def _f1(right: int, said: int, gold: int) -> float:
-    return 2 * right / (said + gold) if said and gold else 0.0
-
-
-ROUGES: dict[str, Callable[[Sequence[str], Sequence[str]], float]] = {
-    "rouge1": _overlap(1),
-    "rouge2": _overlap(2),
-    "rougeL": _longest,
-}

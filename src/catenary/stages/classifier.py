@@ -24,6 +24,8 @@ def is_control(model: Artifact) -> bool:
 
 def predictor(folder: Path) -> Predict:
     """texts (or pairs of them) → labels and how sure the model is of each."""
+    import numpy as np
+
     from catenary.evaluate import Predictions
 
     config = json.loads((folder / "config.json").read_text("utf-8"))
@@ -43,10 +45,11 @@ def predictor(folder: Path) -> Predict:
             return Predictions.from_probabilities(scored.values, scored.labels)
         from catenary.inference import load
 
-        classified = load(folder).classify(singles)
-        return Predictions(
-            [scores.label for scores in classified],
-            [scores.probabilities[scores.label] for scores in classified],
+        classifier = load(folder)
+        labels = list(classifier.labels)
+        told = np.array(
+            [[one.probabilities[label] for label in labels] for one in classifier.classify(singles)]
         )
+        return Predictions.from_probabilities(told.reshape(-1, len(labels)), labels)
 
     return predict

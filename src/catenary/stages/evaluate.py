@@ -32,14 +32,31 @@ if TYPE_CHECKING:
 
 METRICS = (
     *("accuracy", "f1", "f1_weighted", "precision", "recall", "mcc", "confusion"),  # one label a text
+    *("precision_weighted", "recall_weighted", "precision_micro", "recall_micro"),
+    *("roc_auc", "pr_auc", "ece"),  # what its probabilities are worth
     *("f1_micro", "mae", "rmse", "pearson", "spearman"),  # several labels, numbers
     *("entity_f1", "entity_precision", "entity_recall", "entity_f1_macro"),  # tags
     *("answer_f1", "exact"),  # answers
     *("perplexity", "bits_per_byte"),  # language models
-    *("bleu", "chrf", "rouge1", "rouge2", "rougeL", "reply_perplexity"),  # writers
+    *("bleu", "chrf", "ter", "nist", "meteor", "rouge1", "rouge2", "rougeL", "reply_perplexity"),  # writers
+    *("distinct_1", "distinct_2", "self_bleu", "repetition", "characters", "misspelt", "slips", "novelty"),
 )
 OF_LANGUAGE_MODELS = frozenset({"perplexity", "bits_per_byte"})
-OF_WRITERS = frozenset({"bleu", "chrf", "rouge1", "rouge2", "rougeL"})
+OF_WRITERS = frozenset(
+    {
+        *("bleu", "chrf", "ter", "nist", "meteor", "rouge1", "rouge2", "rougeL"),
+        *(
+            "distinct_1",
+            "distinct_2",
+            "self_bleu",
+            "repetition",
+            "characters",
+            "misspelt",
+            "slips",
+            "novelty",
+        ),
+    }
+)
 OF_REPLIES = frozenset({"reply_perplexity"})
 SPLITS = ("train", "valid", "test")
 

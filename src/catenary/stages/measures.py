@@ -18,7 +18,7 @@ from catenary.store import Artifact
 if TYPE_CHECKING:
     from catenary.evaluate import ClassificationReport, ScoreReport
 
-LESS_IS_BETTER = frozenset({"mae", "rmse"})
+LESS_IS_BETTER = frozenset({"mae", "rmse", "ece"})
 CLASSIFY_METRICS = ("accuracy", "f1", "confusion")
 
 

@@ -67,6 +67,7 @@ def measured(
         return _likely(work, models, control, settings, prompts, references)
     from catenary.data import language_of
     from catenary.evaluate import verdict
+    from catenary.evaluate.paired import LESS_IS_BETTER
     from catenary.evaluate.written import written_report
     from catenary.evaluate.written_page import write_written_report
 
@@ -79,6 +80,7 @@ def measured(
         control=control,
         metrics=metrics,  # type: ignore[arg-type]
         language=main,
+        trained=_trained(work) if {"novelty", "misspelt"}.intersection(metrics) else None,
         seed=settings.seed,
     )
     with (work.out / "written.jsonl").open("w", encoding="utf-8") as file:
@@ -94,7 +96,8 @@ def measured(
             work.out / lang, report, sources, references, written, title=work.link, lang=lang
         )
     first = metrics[0]
-    best = max(report.models, key=lambda model: model.metrics[first].value)
+    sign = -1 if first in LESS_IS_BETTER else 1
+    best = max(report.models, key=lambda model: sign * model.metrics[first].value)
     return {
         "headline": {"documents": report.n, "best": best.name, first: round(best.metrics[first].value, 2)},
         "control": control,
@@ -108,6 +111,12 @@ def measured(
             for one in report.comparisons
         ],
     }
+
+
+def _trained(work: Work[Any]) -> list[str]:
+    """What the dataset gave to train on."""
+    _, prompts, replies = questions_of(work.inputs["on"].path, "train")
+    return [*replies, *(turn["content"] for prompt in prompts for turn in prompt)]
 
 
 def _write(
