@@ -1,8 +1,12 @@
-"""`python -m benchmarks.training [NAME …] [--rounds N] [--only PEER]`: pretraining-17m, -50m, classification, chat"""
+"""`python -m benchmarks.training [NAME …] [--rounds N] [--only PEER]`: pretraining-17m, -50m, classification, chat
+
+The peers' packages stand in `.venv-bench` (`make bench-train`), or where CATENARY_BENCH_PEERS has a Python.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from functools import partial
@@ -14,7 +18,9 @@ from benchmarks.training.turns import Side, race
 from benchmarks.training.work import chat_work, classification_work, pretraining_work
 
 WARMUP, ROUNDS, STEPS = 2, 5, 2
-PEERS = Path(__file__).parents[2] / ".venv-bench" / "bin" / "python"
+PEERS = Path(
+    os.environ.get("CATENARY_BENCH_PEERS", Path(__file__).parents[2] / ".venv-bench" / "bin" / "python")
+)
 
 
 def pretraining(size: str, rounds: int, only: str) -> None:

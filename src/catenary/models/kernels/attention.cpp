@@ -33,7 +33,7 @@ struct Task {
 struct Shape {
     long heads, groups, size, window;
     float scale;
-    bool causal;
+    bool causal, tiles;
     bool partial(long key, long key_end, long query, long query_end) const {  // some pair of the tile is not seen
         return (causal && key_end - 1 > query) || (window && query_end - 1 - key >= window);
     }
@@ -61,35 +61,93 @@ void pack_rows(const T *from, long stride, long rows, long padded, long size, Wo
     }
 }
 
-// The same, a column a lane: [size / PER][QUERIES].
+// Of W rows from `from` on, W words along each from word `k` on; rows past the end are zero.
 template <class Word, class T>
-void pack_columns(const T *from, long stride, long rows, long size, Word *to) {
+INLINE void take_words(const T *from, long stride, long rows, long k, vu square[W]) {
     constexpr int PER = Words<Word>::PER;
     using E = typename Words<Word>::Element;
-    alignas(64) Word row[256 / PER];
-    for (long r = 0; r < QUERIES; r++) {
-        if (r < rows)
-            for (long k = 0; k < size; k += W) store((E *)row + k, load(from + r * stride + k));
-        else
-            memset(row, 0, sizeof row);
-        for (long k = 0; k < size / PER; k++) to[k * QUERIES + r] = row[k];
+    for (long r = 0; r < W; r++) {
+        E row[W * PER];
+        for (int half = 0; half < PER; half++)
+            store(row + half * W, r < rows ? load(from + r * stride + k * PER + half * W) : splat(0));
+        memcpy(&square[r], row, sizeof square[r]);
     }
 }
 
-// The same with words down the rows: [padded / PER][size], word (p, k) holding rows PER·p … at column k.
+// A row of words, of PER rows of numbers.
+template <class Word, class T>
+INLINE vu word_down(const T *from, long stride, long rows) {
+    vf upper = rows > 0 ? load(from) : splat(0);
+    if constexpr (Words<Word>::PER == 1) return (vu)upper;
+    vf lower = rows > 1 ? load(from + stride) : splat(0);
+    return __builtin_convertvector(rounded(upper), vu) | (__builtin_convertvector(rounded(lower), vu) << 16);
+}
+
+// Words along the rows, a row a lane: [size / PER][QUERIES].
+template <class Word, class T>
+void pack_columns(const T *from, long stride, long rows, long size, Word *to) {
+    constexpr int PER = Words<Word>::PER;
+    for (long r = 0; r < QUERIES; r += W)
+        for (long k = 0; k < size / PER; k += W) {
+            const long words = std::min((long)W, size / PER - k);
+            vu square[W];
+            if (words == W) {
+                take_words<Word>(from + r * stride, stride, rows - r, k, square);
+            } else {  // the last words of a row: half a vector
+                for (long i = 0; i < W; i++) {
+                    square[i] = vu{};
+                    using E = typename Words<Word>::Element;
+                    E row[W];
+                    store(row, r + i < rows ? load(from + (r + i) * stride + k * PER) : splat(0));
+                    memcpy(&square[i], row, sizeof row);
+                }
+            }
+            transpose(square);
+            for (long i = 0; i < words; i++) memcpy(to + (k + i) * QUERIES + r, &square[i], sizeof square[i]);
+        }
+}
+
+// Words down the rows: [padded / PER][size], word (p, k) holding rows PER·p … at column k.
 template <class Word, class T>
 void pack_down(const T *from, long stride, long rows, long padded, long size, Word *to) {
-    for (long r = 0; r < padded; r += Words<Word>::PER)
+    constexpr int PER = Words<Word>::PER;
+    for (long r = 0; r < padded; r += PER)
         for (long k = 0; k < size; k += W) {
-            vf upper = r < rows ? load(from + r * stride + k) : splat(0);
-            if constexpr (Words<Word>::PER == 2) {
-                vf lower = r + 1 < rows ? load(from + (r + 1) * stride + k) : splat(0);
-                vu pair = __builtin_convertvector(rounded(upper), vu) |
-                          (__builtin_convertvector(rounded(lower), vu) << 16);
-                memcpy(to + r / 2 * size + k, &pair, sizeof pair);
-            } else {
-                store((float *)to + r * size + k, upper);
+            const vu word = word_down<Word>(from + r * stride + k, stride, rows - r);
+            memcpy(to + r / PER * size + k, &word, sizeof word);
+        }
+}
+
+// The same words, a column a row: KEYS rows after KEYS rows, each [size][KEYS / PER].
+template <class Word, class T>
+void pack_across(const T *from, long stride, long rows, long size, Word *to) {
+    constexpr int PER = Words<Word>::PER;
+    for (long first = 0; first < rows; first += KEYS)
+        for (long p = 0; p < KEYS / PER; p += W)
+            for (long k = 0; k < size; k += W) {
+                vu square[W];
+                for (long i = 0; i < W; i++) {
+                    const long r = first + (p + i) * PER;
+                    square[i] = word_down<Word>(from + r * stride + k, stride, rows - r);
+                }
+                transpose(square);
+                for (long i = 0; i < W; i++)
+                    memcpy(to + first / PER * size + (k + i) * (KEYS / PER) + p, &square[i], sizeof square[i]);
             }
+}
+
+// Of [size][QUERIES] floats each of so many columns, times its factor, as a row.
+template <class T>
+void put_columns(const float *from, const float *factor, long columns, long size, T *to, long stride) {
+    for (long j = 0; j < columns; j += W)
+        for (long k = 0; k < size; k += W) {
+            vu square[W];
+            for (long i = 0; i < W; i++) {
+                vf x = load(from + (k + i) * QUERIES + j);
+                square[i] = (vu)(factor ? x * load(factor + j) : x);
+            }
+            transpose(square);
+            for (long i = 0; i < std::min((long)W, columns - j); i++) store(to + (j + i) * stride + k, (vf)square[i]);
         }
 }
 
@@ -120,13 +178,15 @@ void forward_task(const Task &task, const Shape &shape, Heads<const T> q, Heads<
     // Only the keys that these queries may see.
     const long low = shape.window ? std::max(0l, first - shape.window + 1) / KEYS * KEYS : 0;
     const long high = shape.causal ? std::min(task.keys, last) : task.keys;
-    Word *k_rows = scratch.take<Word>(keys * size / PER), *v_down = scratch.take<Word>(keys * size / PER);
+    Word *k_rows = scratch.take<Word>(keys * size / PER), *v_across = scratch.take<Word>(keys * size / PER);
     Word *q_columns = scratch.take<Word>(QUERIES * size / PER), *p_down = scratch.take<Word>(KEYS * QUERIES / PER);
     float *s = scratch.take<float>(KEYS * QUERIES), *o = scratch.take<float>(QUERIES * size);
     float *most = scratch.take<float>(QUERIES), *total = scratch.take<float>(QUERIES),
           *shrink = scratch.take<float>(QUERIES);
     pack_rows(k.at(task.first_key + low, group), k.token, high - low, up(high - low, KEYS), size, k_rows);
-    pack_down(v.at(task.first_key + low, group), v.token, high - low, up(high - low, KEYS), size, v_down);
+    pack_across(v.at(task.first_key + low, group), v.token, high - low, size, v_across);
+    const Tiles held(shape.tiles);
+    const long whole = shape.tiles ? 2 * TILE : 2;  // what keys are rounded up to
 
     for (long query = first; query < last; query += QUERIES) {
         const long queries = std::min(QUERIES, last - query), lanes = up(queries, W);
@@ -136,9 +196,9 @@ void forward_task(const Task &task, const Shape &shape, Heads<const T> q, Heads<
         const long key_end = shape.causal ? std::min(task.keys, query + queries) : task.keys;
         const long key_start = shape.window ? std::max(0l, query - shape.window + 1) / KEYS * KEYS : 0;
         for (long key = key_start; key < key_end; key += KEYS) {
-            const long n = std::min(KEYS, key_end - key), even = up(n, 2);
-            multiply<Word>(k_rows + (key - low) * (size / PER), size / PER, 1, q_columns, QUERIES, size / PER, s,
-                           QUERIES, n, lanes, nullptr, true);
+            const long n = std::min(KEYS, key_end - key), even = up(n, 2), rounded_up = up(n, whole);
+            multiply<Word>(shape.tiles, k_rows + (key - low) * (size / PER), size / PER, q_columns, QUERIES, size / PER,
+                           s, QUERIES, n, lanes, nullptr, true);
             const bool partial = shape.partial(key, key + n, query, query + queries);
             if (even > n)
                 for (long j = 0; j < lanes; j += W) store(s + n * QUERIES + j, splat(NEVER));
@@ -158,19 +218,19 @@ void forward_task(const Task &task, const Shape &shape, Heads<const T> q, Heads<
                     sums += one + two;
                     put_down(p_down + i / PER * QUERIES + j, QUERIES, one, two);
                 }
+                for (long i = even; i < rounded_up; i += PER) store((float *)(p_down + i / PER * QUERIES + j), splat(0));
                 vf less = exp2_of(before - m);
                 store(shrink + j, less);
                 store(most + j, m);
                 store(total + j, load(total + j) * less + sums);
             }
-            multiply<Word>(p_down, 1, QUERIES, v_down + (key - low) / PER * size, size, even / PER, o, size, queries,
-                           size, shrink, fresh);
+            multiply<Word>(shape.tiles, v_across + (key - low) / PER * size, KEYS / PER, p_down, QUERIES,
+                           rounded_up / PER, o, QUERIES, size, lanes, shrink, fresh);
             fresh = false;
         }
+        for (long j = 0; j < lanes; j += W) store(shrink + j, 1.0f / load(total + j));
+        put_columns(o, shrink, queries, size, out.at(task.first_query + query, task.head), out.token);
         for (long i = 0; i < queries; i++) {
-            const float share = 1.0f / total[i];
-            T *to = out.at(task.first_query + query + i, task.head);
-            for (long j = 0; j < size; j += W) store(to + j, load(o + i * size + j) * share);
             lse[task.head * lse_head + task.first_query + query + i] = most[i] * LN2 + std::log(total[i]);
         }
     }
@@ -190,7 +250,7 @@ void backward_task(const Task &task, const Shape &shape, Heads<const T> q, Heads
     Word *q_columns = scratch.take<Word>(room * size / PER), *q_down = scratch.take<Word>(room * size / PER);
     Word *g_columns = scratch.take<Word>(room * size / PER), *g_down = scratch.take<Word>(room * size / PER);
     Word *k_rows = scratch.take<Word>(KEYS * size / PER), *v_rows = scratch.take<Word>(KEYS * size / PER);
-    Word *k_down = scratch.take<Word>(KEYS * size / PER);
+    Word *k_across = scratch.take<Word>(KEYS * size / PER);
     Word *p = scratch.take<Word>(KEYS * QUERIES / PER), *ds = scratch.take<Word>(KEYS * QUERIES / PER);
     Word *ds_down = PER == 1 ? ds : scratch.take<Word>(KEYS * QUERIES / PER);
     float *dq = scratch.take<float>(room * size), *norm = scratch.take<float>(room), *delta = scratch.take<float>(room);
@@ -218,20 +278,24 @@ void backward_task(const Task &task, const Shape &shape, Heads<const T> q, Heads
         norm[i] = lse[task.head * lse_head + task.first_query + i] * LOG2E;
     }
 
+    const Tiles held(shape.tiles);
+    const long whole = shape.tiles ? 2 * TILE : 2;  // what keys and queries are rounded up to
     for (long key = 0; key < task.keys; key += KEYS) {
-        const long n = std::min(KEYS, task.keys - key), even = up(n, 2);
+        const long n = std::min(KEYS, task.keys - key), even = up(n, 2), rounded_up = up(n, whole);
         const T *k_from = k.at(task.first_key + key, group), *v_from = v.at(task.first_key + key, group);
-        pack_rows(k_from, k.token, n, even, size, k_rows);
-        pack_down(k_from, k.token, n, even, size, k_down);
-        pack_rows(v_from, v.token, n, even, size, v_rows);
+        pack_rows(k_from, k.token, n, rounded_up, size, k_rows);
+        pack_across(k_from, k.token, n, size, k_across);
+        pack_rows(v_from, v.token, n, rounded_up, size, v_rows);
         bool fresh = true;
         long end = task.queries;  // queries from here on see none of these keys
         if (shape.window) end = std::min(end, key + n - 1 + shape.window);
         for (long query = shape.causal ? key / QUERIES * QUERIES : 0; query < end; query += QUERIES) {
-            const long queries = std::min(QUERIES, task.queries - query), lanes = up(queries, W);
+            const long queries = std::min(QUERIES, task.queries - query), lanes = up(queries, shape.tiles ? whole : W);
             const long at = query * size / PER;
-            multiply<Word>(k_rows, size / PER, 1, q_columns + at, QUERIES, size / PER, s, QUERIES, n, lanes, nullptr, true);
-            multiply<Word>(v_rows, size / PER, 1, g_columns + at, QUERIES, size / PER, dp, QUERIES, n, lanes, nullptr, true);
+            multiply<Word>(shape.tiles, k_rows, size / PER, q_columns + at, QUERIES, size / PER, s, QUERIES, n, lanes,
+                           nullptr, true);
+            multiply<Word>(shape.tiles, v_rows, size / PER, g_columns + at, QUERIES, size / PER, dp, QUERIES, n, lanes,
+                           nullptr, true);
             const bool partial = shape.partial(key, key + n, query, query + queries);
             for (long j = 0; j < lanes; j += W) {
                 const vf less = load(norm + query + j), mean = load(delta + query + j);
@@ -252,12 +316,13 @@ void backward_task(const Task &task, const Shape &shape, Heads<const T> q, Heads
                     }
                     if constexpr (PER == 2) put_down(ds_down + i / 2 * QUERIES + j, QUERIES, slope[0], slope[1]);
                 }
+                for (long i = even; i < rounded_up; i += PER) store((float *)(ds_down + i / PER * QUERIES + j), splat(0));
             }
-            const long steps = up(queries, PER) / PER;
-            multiply<Word>(p, QUERIES / PER, 1, g_down + at, size, steps, dv, size, n, size, nullptr, fresh);
-            multiply<Word>(ds, QUERIES / PER, 1, q_down + at, size, steps, dk, size, n, size, nullptr, fresh);
-            multiply<Word>(ds_down, 1, QUERIES, k_down, size, even / PER, dq + query * size, size, queries, size, nullptr,
-                           false);
+            const long steps = up(queries, shape.tiles ? whole : PER) / PER;
+            multiply<Word>(shape.tiles, p, QUERIES / PER, g_down + at, size, steps, dv, size, n, size, nullptr, fresh);
+            multiply<Word>(shape.tiles, ds, QUERIES / PER, q_down + at, size, steps, dk, size, n, size, nullptr, fresh);
+            multiply<Word>(shape.tiles, k_across, KEYS / PER, ds_down, QUERIES, rounded_up / PER, dq + query * size,
+                           QUERIES, size, lanes, nullptr, false);
             fresh = false;
         }
         for (long i = 0; i < n; i++) {
@@ -268,10 +333,9 @@ void backward_task(const Task &task, const Shape &shape, Heads<const T> q, Heads
             }
         }
     }
-    for (long i = 0; i < task.queries; i++) {
-        T *to = d_q.at(task.first_query + i, task.head);
-        for (long j = 0; j < size; j += W) store(to + j, load(dq + i * size + j));
-    }
+    for (long query = 0; query < task.queries; query += QUERIES)
+        put_columns(dq + query * size, nullptr, std::min(QUERIES, task.queries - query), size,
+                    d_q.at(task.first_query + query, task.head), d_q.token);
 }
 
 std::vector<Task> tasks_of(const int64_t *query_borders, const int64_t *key_borders, long documents, long heads) {
@@ -350,6 +414,11 @@ typedef uint32_t Bf16Word;
 typedef float Bf16Word;  // bf16 is read and written, floats are multiplied
 #endif
 
+Shape shape_of(long heads, long groups, long size, long window, float scale, int causal, int is_bf16) {
+    const bool tiles = is_bf16 && size % (2 * TILE) == 0 && tiles_allowed();
+    return {heads, groups, size, window, scale, causal != 0, tiles};
+}
+
 }  // namespace
 
 extern "C" {
@@ -361,7 +430,7 @@ void attention_forward(int is_bf16, const void *q, const void *k, const void *v,
                        const int64_t *strides, const int64_t *query_borders, const int64_t *key_borders,
                        int64_t documents, int64_t heads, int64_t groups, int64_t size, int64_t window, float scale,
                        int causal, int threads) {
-    const Shape shape{heads, groups, size, window, scale, causal != 0};
+    const Shape shape = shape_of(heads, groups, size, window, scale, causal, is_bf16);
     if (is_bf16)
         forward<Bf16Word, bf16>(q, k, v, out, lse, strides, query_borders, key_borders, documents, shape, threads);
     else
@@ -373,7 +442,7 @@ void attention_backward(int is_bf16, const void *q, const void *k, const void *v
                         const int64_t *strides, const int64_t *query_borders, const int64_t *key_borders,
                         int64_t documents, int64_t heads, int64_t groups, int64_t size, int64_t window, float scale,
                         int causal, int threads) {
-    const Shape shape{heads, groups, size, window, scale, causal != 0};
+    const Shape shape = shape_of(heads, groups, size, window, scale, causal, is_bf16);
     if (is_bf16)
         backward<Bf16Word, bf16>(q, k, v, out, lse, d_out, d_q, d_k, d_v, partial_k, partial_v, strides, query_borders,
                                  key_borders, documents, shape, threads);
