@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 
 from catenary.data import curate
@@ -40,6 +41,23 @@ def test_the_card_tells_what_went_and_why() -> None:
         assert not any("13812345678" in text for text in files.values())
         page = files[f"card.{lang}.html"]
         assert "<b>" not in page
-        svg = page[page.index("<svg") : page.index("</svg>") + 6]
-        assert len(ElementTree.fromstring(svg).findall("{*}rect")) == 2 * len(report.lengths["before"])
+        drawings = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL)]
+        assert len(drawings) >= 3  # steps, lengths, languages
+        lengths = next(one for one in drawings if one.findall("{*}rect[@class='before']"))
+        assert len(lengths.findall("{*}rect[@class='before']")) == len(report.lengths["before"])
+        assert len(lengths.findall("{*}rect[@class='after']")) == len(report.lengths["after"])
         assert card("reviews", report, lang) == files
+
+
+def test_the_card_draws_what_the_rules_of_quality_look_at() -> None:
+    long = "The committee met in the town hall, and it was agreed that the road should be mended. " * 3
+    report = curate([f"{long} Item {n} of that." for n in range(5)] + ["ab " * 60], ["quality"]).report
+    told = report.histograms["mean_word_length"]
+    assert sum(told["before"].values()) == 6
+    assert sum(told["after"].values()) == report.kept
+    assert report.as_dict()["histograms"]["mean_word_length"]["before"] == {
+        f"{low:.3g}": count for low, count in told["before"].items()
+    }
+    assert all(not name.startswith("histogram") for step in report.steps for name in step.notes)
+    assert "平均词长" in card("x", report, "zh")["card.zh.html"]
+    assert "mean length of words" in card("x", report, "en")["card.en.md"]

@@ -68,4 +68,7 @@ def test_variants_are_marked_and_repeatable() -> None:
     assert len({one.text for one in made}) == len(made) >= 3
     assert all(one.label == "pos" and one.meta == {"augmented_from": "d"} and one.id != "d" for one in made)
     assert not any("喜欢" in one.text for one in made)
-    assert Augment(through=str.upper).of(Document("ab", id="e"), 2)[0].text == "AB"
+    assert (
+        Augment(through=lambda texts: [text.upper() for text in texts]).of(Document("ab", id="e"), 2)[0].text
+        == "AB"
+    )

@@ -60,7 +60,8 @@ def plan(chain: Chain, store: Store, *, measure: bool = False) -> Plan:
     for link in chain.links:
         settings = link.stage.recipe_of(link.settings)
         if link.stage.content:
-            settings["content"] = link.stage.content(link.name, link.settings, chain.folder, digests.sha256)
+            found = link.stage.content(link.name, link.settings, chain.folder, digests.sha256)
+            settings |= {"content": found} if found else {}
         inputs = {role: steps[target].id for role, target in sorted(link.inputs.items())}
         id = recipe_id(link.stage.name, link.stage.version, settings, inputs)
         reused = store.has(id)
@@ -99,8 +100,8 @@ def _estimate(
         found = link.stage.forecast(link.settings, known, measure)
         if found is not None:
             return found
-    if "content" in settings:
-        input_bytes = [int(file["bytes"]) for file in settings["content"].get("files", [])]
+    if not link.inputs:
+        input_bytes = [int(file["bytes"]) for file in settings.get("content", {}).get("files", [])]
     else:
         input_bytes = [steps[name].estimate.disk_bytes for name in link.inputs.values()]
     return link.stage.estimate(link.settings, input_bytes)

@@ -73,7 +73,7 @@ class Chain:
 
     path: Path
     project: Project
-    links: tuple[Link, ...]  # in the order of the file: every link stands after those it needs
+    links: tuple[Link, ...]  # every link stands after those it needs, else in the order of the file
     serve: ServeSettings
 
     @property
@@ -130,10 +130,7 @@ def check(file: ChainFile, stages: Sequence[Stage[Any]]) -> Chain:
             expected="`schema: 1` as the first line",
         )
     project = _validate(Project, file, ("project",), file.raw.get("project") or {})
-    links: list[Link] = []
-    for section in SECTIONS:
-        for name, raw in _entries(file, section):
-            links.append(_link(file, section, name, raw, stages, links))
+    links = _links(file, stages)
     serve = _validate(ServeSettings, file, ("serve",), file.raw.get("serve") or {})
     releases = [link.name for link in links if link.section == "releases"]
     for endpoint, settings in serve.endpoints.items():
@@ -149,6 +146,37 @@ def check(file: ChainFile, stages: Sequence[Stage[Any]]) -> Chain:
             expected="`apps: {}`",
         )
     return Chain(file.path, project, tuple(links), serve)
+
+
+class _AheadError(Exception):
+    """A link stands on links that are declared, and not read yet."""
+
+
+def _links(file: ChainFile, stages: Sequence[Stage[Any]]) -> list[Link]:
+    """All links, each behind those it stands on: in the order of the file, but for what waits for a later section."""
+    links: list[Link] = []
+    todo = [(section, name, raw) for section in SECTIONS for name, raw in _entries(file, section)]
+    waiting: dict[str, str] = {}  # full name → what it waits for
+    while todo:
+        later = []
+        for section, name, raw in todo:
+            try:
+                links.append(_link(file, section, name, raw, stages, links, waiting))
+                waiting.pop(f"{section}.{name}", None)
+            except _AheadError as error:
+                waiting[f"{section}.{name}"] = str(error)
+                later.append((section, name, raw))
+        if len(later) == len(todo):
+            section, name, _ = todo[0]
+            raise InvalidInput(
+                "`{name}` stands on `{other}`, which stands on it in turn.",
+                where=file.where((section, name)),
+                name=f"{section}.{name}",
+                other=waiting[f"{section}.{name}"],
+                expected="a dataset, and a model made from it or from none, before this one",
+            )
+        todo = later
+    return links
 
 
 def _entries(file: ChainFile, section: str) -> list[tuple[str, Any]]:
@@ -169,7 +197,13 @@ def _entries(file: ChainFile, section: str) -> list[tuple[str, Any]]:
 
 
 def _link(
-    file: ChainFile, section: str, name: str, raw: Any, stages: Sequence[Stage[Any]], earlier: Sequence[Link]
+    file: ChainFile,
+    section: str,
+    name: str,
+    raw: Any,
+    stages: Sequence[Stage[Any]],
+    earlier: Sequence[Link],
+    waiting: Mapping[str, str],
 ) -> Link:
     place = (section, name)
     if not isinstance(raw, dict):
@@ -192,6 +226,9 @@ def _link(
     for role, target in inputs.items():
         if target not in known:
             target_section, target_name = target.split(".", 1)
+            declared = target_name in (file.raw.get(target_section) or {})
+            if target in waiting or (declared and target in stage.ahead_of(settings)):
+                raise _AheadError(target)
             names = [link.name for link in earlier if link.section == target_section]
             raise _no_such(file, (*place, *role.split(".")[:1]), target_name, names, target_section)
     if stage.check:

@@ -29,11 +29,13 @@ class Settings(BaseModel):
 class Ref:
     """Marks a settings field (`Annotated[str, Ref("datasets")]`) whose value names a link of an earlier section.
 
-    With `parts`, a dotted rest may follow the name: `reviews.test`.
+    With `parts`, a dotted rest may follow the name: `reviews.test`. With `ahead`, it may be a link of a later section
+    (a dataset's tagger is a model), as long as no link comes to stand on itself.
     """
 
     section: str
     parts: bool = False
+    ahead: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,12 @@ class Stage(Generic[S]):
     def inputs_of(self, settings: S) -> dict[str, str]:
         """role → "section.name" of every link that `settings` stands on."""
         return dict(self.inputs(settings) if self.inputs else references(settings))
+
+    def ahead_of(self, settings: S) -> set[str]:
+        """The links of later sections that `settings` stands on."""
+        ahead = {key for key, mark in _reference_fields(type(settings)) if mark.ahead}
+        inputs = references(settings)
+        return {target for role, target in inputs.items() if role.split(".")[0] in ahead}
 
     def recipe_of(self, settings: S) -> dict[str, Any]:
         """The canonical settings: what the result depends on besides its inputs; no names of links."""

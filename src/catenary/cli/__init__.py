@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "trace",
         "Trace an answer, artifact or document to what it was made of, or to all made from it.",
     ),
+    "review": ("review", "Give documents to reviewers, and see how far two of them agree."),
     "roles": ("roles", "Show who holds which roles; give or take one."),
     "sign": ("sign", "Sign a release off in a role."),
     "ask": ("ask", "Ask an endpoint one question."),

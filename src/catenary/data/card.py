@@ -10,85 +10,74 @@ alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
 
+from catenary.data.card_blocks import Block, Picture, Quotes, Reason, Section, Table, Tiles, one_line, told
+from catenary.data.card_charts import bars, funnel, shares
+from catenary.data.card_html import page
 from catenary.data.report import CurationReport
 from catenary.messages import Language, say
 
-COLOURS = {"before": "#56b4e9", "after": "#0072b2"}  # Okabe & Ito (2008)
-BAR, GAP, HEIGHT = 18, 10, 160  # pixels
-STYLE = """
-body{font:15px/1.55 system-ui,'Noto Sans SC','PingFang SC','Microsoft YaHei',sans-serif;color:#1f2933;background:#fff;
-max-width:60rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;margin:.6rem 0 1.4rem}
-td,th{padding:.25rem .8rem;border-bottom:1px solid #d3d9e0;text-align:left}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-blockquote{margin:.2rem 0 .8rem;color:#52606d;overflow-wrap:anywhere}
-svg text{font-size:12px;fill:#52606d}
-@media (prefers-color-scheme:dark){body{color:#e4e7eb;background:#0b1016}td,th{border-color:#3e4c59}
-blockquote{color:#9aa5b1}svg text{fill:#9aa5b1}}
-""".strip()
-
-Cell = str | int | float
+# What the histograms are of; `quality` and `score` note them.
+MEASURES = {
+    "score": "learned quality score",
+    "mean_word_length": "mean length of words, in characters",
+    "alphabetic_words": "share of words with a letter",
+    "ended_lines": "share of lines that end as sentences do",
+    "repeated_lines": "share of characters in repeated lines",
+    "repeated_5_words": "share of characters in repeated runs of five words",
+}
+SHOWN = 40  # rows of a table: a crawl has thousands of sources
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
-    head: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
+def card(
+    name: str, report: CurationReport, lang: Language, review: Mapping[str, float] | None = None
+) -> dict[str, str]:
+    """File name → text, in one language. `review`: what reviewers agreed on (`review.Reviewed.summary`)."""
+    sections = list(_sections(report, lang, review or {}))
+    title = say("Data card: {name}", lang=lang, name=name)
+    words = (say("before", lang=lang), say("after", lang=lang), say("dropped", lang=lang))
+    return {
+        f"card.{lang}.md": _markdown(title, sections),
+        f"card.{lang}.html": page(title, sections, lang, words),
+    }
 
 
-@dataclass(frozen=True, slots=True)
-class _Quotes:
-    texts: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    svg: str
-    table: _Table  # the same in figures, where there are no pictures
-
-
-Block = _Table | _Quotes | _Picture
-Section = tuple[str, Sequence[Block]]
-
-
-def card(name: str, report: CurationReport, lang: Language) -> dict[str, str]:
-    """File name → text, in one language."""
-    sections = list(_sections(report, lang))
-    title = f"{say('Data card', lang=lang)}: {name}"
-    return {f"card.{lang}.md": _markdown(title, sections), f"card.{lang}.html": _html(title, sections, lang)}
-
-
-def _sections(report: CurationReport, lang: Language) -> Iterable[Section]:
+def _sections(report: CurationReport, lang: Language, review: Mapping[str, float]) -> Iterable[Section]:
     def word(text: str) -> str:
         return say(text, lang=lang)
 
     share = report.kept / max(report.documents, 1)
-    yield (
-        word("Documents"),
-        [
-            _Table(
-                ("", word("before"), word("after")),
-                (
-                    (word("documents"), report.documents, report.kept),
-                    (word("characters"), report.characters_before, report.characters_after),
-                    (word("share kept"), "", f"{share:.1%}"),
-                ),
-            ),
-            _lengths(report, lang),
-        ],
-    )
+    duplicates = sum(count for reason, count in report.dropped.items() if reason.startswith("dedup:"))
+    tiles: list[tuple[str, str | int | float]] = [
+        (word("documents that came in"), report.documents),
+        (word("documents kept"), report.kept),
+        (word("share kept"), f"{share:.1%}"),
+        (word("characters that came in"), report.characters_before),
+        (word("characters kept"), report.characters_after),
+        (word("duplicates dropped"), duplicates),
+        (word("personal data replaced"), sum(report.personal_data.values())),
+    ]
+    yield "", [Tiles(tiles)]
     rows = [(step.name, step.documents, step.kept, step.documents - step.kept) for step in report.steps]
-    yield word("Steps"), [_Table([word(one) for one in ("Step", "documents", "kept", "dropped")], rows)]
-    blocks: list[Block] = []
-    for reason, count in report.dropped.items():
-        blocks.append(_Table((word("reason"), word("documents")), ((reason, count),)))
-        blocks.append(_Quotes([sample["text"] for sample in report.samples.get(reason, ())]))
-    if blocks:
-        yield word("Why documents were dropped, with samples"), blocks
+    table = Table([word(one) for one in ("Step", "documents", "kept", "dropped")], rows)
+    picture = funnel(word("Steps"), [(step.name, step.documents, step.kept) for step in report.steps])
+    yield word("Steps"), [Picture(word("Steps"), picture, None, wide=True), table]
+    yield word("Before and after"), [_lengths(report, lang), *_histograms(report, lang)]
+    reasons = [
+        Reason(
+            reason,
+            count,
+            count / max(report.documents, 1),
+            [sample["text"] for sample in report.samples.get(reason, ())],
+        )
+        for reason, count in report.dropped.items()
+    ]
+    if reasons:
+        yield word("Why documents were dropped, with samples"), reasons
     yield from _counted(report, lang)
+    if review:
+        both = [(word(name), review[name]) for name in ("agreed", "disputed", "kappa")]
+        yield word("What two reviewers said"), [Table([word("note"), word("count")], both)]
 
 
 def _counted(report: CurationReport, lang: Language) -> Iterable[Section]:
@@ -103,10 +92,7 @@ def _counted(report: CurationReport, lang: Language) -> Iterable[Section]:
     )
     for title, key, counts in tables:
         if counts:
-            whole = sum(counts.values())
-            rows = [(str(name), count, f"{count / whole:.1%}") for name, count in counts.items()]
-            head = (say(key, lang=lang), say("count", lang=lang), say("share", lang=lang))
-            yield say(title, lang=lang), [_Table(head, rows)]
+            yield say(title, lang=lang), list(_shared(say(title, lang=lang), key, counts, lang))
     noted = [
         (step.name, name, count)
         for step in report.steps
@@ -116,89 +102,81 @@ def _counted(report: CurationReport, lang: Language) -> Iterable[Section]:
     if noted:
         yield (
             say("What steps noted", lang=lang),
-            [_Table([say(one, lang=lang) for one in ("Step", "note", "count")], noted)],
+            [Table([say(one, lang=lang) for one in ("Step", "note", "count")], noted)],
         )
 
 
-def _lengths(report: CurationReport, lang: Language) -> _Picture:
+def _shared(
+    title: str, key: str, counts: Mapping[str, int] | Mapping[int, int], lang: Language
+) -> Iterable[Block]:
+    whole = sum(counts.values())
+    rows = [(str(name), count, f"{count / whole:.1%}") for name, count in counts.items()]
+    if len(counts) > 1:
+        drawn = shares(title, {str(name): count for name, count in counts.items()})
+        yield Picture(title, drawn, None, wide=True)
+    head = (say(key, lang=lang), say("count", lang=lang), say("share", lang=lang))
+    yield Table(head, rows[:SHOWN])
+    if len(rows) > SHOWN:
+        yield Quotes([say("and {n} more", lang=lang, n=len(rows) - SHOWN)])
+
+
+def _lengths(report: CurationReport, lang: Language) -> Picture:
     """Documents by length before and after, bars side by side."""
     bounds = sorted({*report.lengths["before"], *report.lengths["after"]})
-    most = max((count for counts in report.lengths.values() for count in counts.values()), default=1)
-    parts, rows = [], []
-    for at, power in enumerate(bounds):
-        left = 40 + at * (2 * BAR + GAP)
-        name = f"{2 ** (power - 1)}–{2**power - 1}" if power > 1 else str(power)
-        for place, when in enumerate(("before", "after")):
-            height = HEIGHT * report.lengths[when].get(power, 0) / most
-            parts.append(
-                f'<rect x="{left + place * BAR}" y="{HEIGHT + 20 - height:.1f}" width="{BAR - 2}" '
-                f'height="{height:.1f}" fill="{COLOURS[when]}"/>'
-            )
-        parts.append(
-            f'<text x="{left + BAR}" y="{HEIGHT + 36}" text-anchor="middle">2{_raised(power)}</text>'
-        )
-        rows.append((name, report.lengths["before"].get(power, 0), report.lengths["after"].get(power, 0)))
-    title = say("Documents by length in characters: before (light) and after (dark)", lang=lang)
-    width = 60 + len(bounds) * (2 * BAR + GAP)
-    svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT + 44}" width="{width}" role="img">'
-        f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
-    )
+    names = [f"{2 ** (power - 1)}–{2**power - 1}" if power > 1 else str(power) for power in bounds]
+    before = [report.lengths["before"].get(power, 0) for power in bounds]
+    after = [report.lengths["after"].get(power, 0) for power in bounds]
+    title = say("Documents by length in characters", lang=lang)
+    firsts = [_rounded(2 ** (power - 1)) if power else "0" for power in bounds]
+    svg = bars(title, firsts, before, after, 1 + len(bounds) // 12)
     head = (say("characters", lang=lang), say("before", lang=lang), say("after", lang=lang))
-    return _Picture(svg, _Table(head, rows))
+    return Picture(title, svg, Table(head, list(zip(names, before, after, strict=True))))
 
 
-def _raised(number: int) -> str:
-    return str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+def _histograms(report: CurationReport, lang: Language) -> Iterable[Picture]:
+    for measure, sides in report.histograms.items():
+        lows = sorted({*sides["before"], *sides["after"]})
+        names = [f"{low:.3g}" for low in lows]
+        before = [sides["before"].get(low, 0) for low in lows]
+        after = [sides["after"].get(low, 0) for low in lows]
+        title = say(MEASURES.get(measure, measure), lang=lang)
+        head = (say("from", lang=lang), say("before", lang=lang), say("after", lang=lang))
+        yield Picture(
+            title,
+            bars(title, names, before, after, 1 + len(names) // 8),
+            Table((f"{title}: {head[0]}", *head[1:]), list(zip(names, before, after, strict=True))),
+        )
+
+
+def _rounded(number: int) -> str:
+    """A power of two as people say it: 512, 4k, 1M."""
+    for size, mark in ((1 << 20, "M"), (1 << 10, "k")):
+        if number >= size:
+            return f"{number // size}{mark}"
+    return str(number)
 
 
 def _markdown(title: str, sections: Sequence[Section]) -> str:
     lines = [f"# {title}"]
     for heading, blocks in sections:
-        lines += ["", f"## {heading}"]
+        lines += ["", f"## {heading}"] if heading else []
         for block in blocks:
-            lines.append("")
-            if isinstance(block, _Quotes):
-                lines += [f"> {_one_line(text)}\n>" for text in block.texts]
+            if isinstance(block, Picture) and block.table is None:
                 continue
-            table = block.table if isinstance(block, _Picture) else block
+            lines.append("")
+            if isinstance(block, Quotes):
+                lines += [f"> {one_line(text)}\n>" for text in block.texts]
+                continue
+            if isinstance(block, Reason):
+                lines.append(f"- `{block.reason}`: {block.count:,} ({block.share:.1%})")
+                lines += [f"  > {one_line(text)}\n  >" for text in block.samples]
+                continue
+            if isinstance(block, Tiles):
+                lines += [f"- {name}: **{told(cell)}**" for name, cell in block.tiles]
+                continue
+            table = block if isinstance(block, Table) else block.table
+            assert table is not None
             lines.append(f"| {' | '.join(table.head)} |")
             lines.append(f"|{' --- |' * len(table.head)}")
-            lines += [
-                f"| {' | '.join(_told(cell).replace('|', '∣') for cell in row)} |" for row in table.rows
-            ]
+            lines += [f"| {' | '.join(told(cell).replace('|', '∣') for cell in row)} |" for row in table.rows]
     return "\n".join(lines) + "\n"
-
-
-def _html(title: str, sections: Sequence[Section], lang: Language) -> str:
-    parts = [
-        f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>{escape(title)}</title>',
-        f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>",
-    ]
-    for heading, blocks in sections:
-        parts.append(f"<h2>{escape(heading)}</h2>")
-        for block in blocks:
-            if isinstance(block, _Quotes):
-                parts += [f"<blockquote>{escape(_one_line(text))}</blockquote>" for text in block.texts]
-            elif isinstance(block, _Picture):
-                parts.append(block.svg)
-            else:
-                parts.append(_html_table(block))
-    return "\n".join((*parts, "</body></html>\n"))
-
-
-def _html_table(table: _Table) -> str:
-    def cell(tag: str, value: Cell) -> str:
-        return f"<{tag}{' class=n' if isinstance(value, int | float) else ''}>{escape(_told(value))}</{tag}>"
-
-    head = "".join(cell("th", one) for one in table.head)
-    rows = "".join("<tr>" + "".join(cell("td", one) for one in row) + "</tr>" for row in table.rows)
-    return f"<table><tr>{head}</tr>{rows}</table>"
-
-
-def _told(value: Cell) -> str:
-    return f"{value:,}" if isinstance(value, int | float) else value
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

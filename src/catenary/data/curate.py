@@ -25,12 +25,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from catenary.data.augment import variants
 from catenary.data.batches import batch_of, documents_of, kept_rows, with_dropped
 from catenary.data.executor import over
 from catenary.data.merge import bucket_count, merged, write_buckets
 from catenary.data.report import CurationReport, Tally
 from catenary.data.shards import INDEX_FILE, ParquetSink, SplitSink, committed, index_schema
 from catenary.data.split import SPLITS, SplitSettings, split_at, splits_of
+from catenary.data.step_settings import AugmentSettings
 from catenary.data.steps import Helpers, Step, parse_steps
 from catenary.digest import digest, text_sha256
 from catenary.errors import CatenaryError, InvalidInput
@@ -87,12 +89,18 @@ def curate_files(
     progress: Progress = SILENT,
     workers: int = 1,
     helpers: Helpers | None = None,
+    ray: str | None = None,
+    augment: AugmentSettings | None = None,
 ) -> CurationReport:
     """Shards of raw documents (as `collect` writes them) into a dataset in `out`: see `shards.py`.
 
     `state` is a folder of its own; calling again with the same arguments goes on from what is there, and the bytes
-    in `out` are those of a run without a break, by any number of `workers` (processes). Memory is bounded by the
-    largest shard a worker and, where the steps hold `dedup`, by some 200 bytes a kept document.
+    in `out` are those of a run without a break, by any number of `workers` (processes), or by the nodes of the Ray
+    cluster at the address `ray`, which all see `shards` and `state`. Memory is bounded by the largest shard a worker
+    and, where the steps hold `dedup`, by some 200 bytes a kept document.
+
+    With `augment` the training split holds variants of its documents too, which the report counts apart; the helper
+    `through`, where there is one, translates them there and back.
 
     Raises InvalidInput when nothing is kept, or a split that was asked for has no document.
     """
@@ -107,7 +115,7 @@ def curate_files(
             expected="the step `dedup` among `steps:`",
             where="split",
         )
-    plan = _plan(shards, passes, split)
+    plan = _plan(shards, passes, split, augment)
     _open_state(state, plan)
     out.mkdir(parents=True, exist_ok=True)
     rows = [pq.read_metadata(shard).num_rows for shard in shards]
@@ -117,15 +125,20 @@ def curate_files(
     total = Tally()
     for number in range(len(passes)):
         todo = [
-            _Pass(passes, number, at, shard, state, split, buckets, helpers or {})
+            _Pass(passes, number, at, shard, state, split, buckets, helpers or {}, augment)
             for at, shard in enumerate(shards)
         ]
-        for at, _ in enumerate(over(todo, _done, workers if number or len(shards) > 1 else 1)):
+        for at, _ in enumerate(over(todo, _done, workers, ray, state)):
             total.add(_read_tally(_folder(state, number, at)))
             progress.advance(rows[at])
         _resolve(passes[number], number, len(shards), state, total)
 
     _write(state, len(passes) - 1, len(shards), buckets, split, out)
+    for number in range(len(passes) - 1):
+        for findings in sorted(
+            _resolved(state, number).glob("*.jsonl")
+        ):  # what a step has to tell of documents
+            shutil.copyfile(findings, out / findings.name)
     report = CurationReport.of(total)
     _check(report, split)
     for name in ("documents", "kept"):
@@ -168,6 +181,7 @@ class _Pass:
     split: SplitSettings | None
     buckets: int
     helpers: Helpers
+    augment: AugmentSettings | None
 
 
 def _done(one: _Pass) -> None:
@@ -189,6 +203,8 @@ def _done(one: _Pass) -> None:
     with committed(folder) as part:
         if last:
             table = table.append_column("split", _splits(table, one.split, tally))
+            if one.augment:
+                table = _augmented(table, one.augment, one.helpers, tally)
             write_buckets(table, part / "rows.arrow", one.buckets)
         else:
             assert corpus is not None
@@ -361,6 +377,14 @@ def _splits(table: pa.Table, split: SplitSettings | None, tally: Tally) -> pa.Ar
     return pa.array(found, pa.string())
 
 
+def _augmented(table: pa.Table, settings: AugmentSettings, helpers: Helpers, tally: Tally) -> pa.Table:
+    """The table with variants of what is for training; the report has them as notes of a step `augment`."""
+    made = variants(table, settings, helpers.get("through"))
+    tally.dropped.setdefault("augment", Counter())
+    tally.notes.setdefault("augment", Counter())["variants"] += made.num_rows
+    return pa.concat_tables([table, made])
+
+
 def _what_is_split(table: pa.Table, split: SplitSettings) -> list[str]:
     """Each document's text, group or moment; the context of questions, so that all on one stand in one split."""
     named = split.group or split.time
@@ -400,7 +424,12 @@ def _identified(documents: Iterable[Document | str]) -> Iterator[Document]:
 # ── state ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _plan(shards: Sequence[Path], passes: Sequence[Pass], split: SplitSettings | None) -> str:
+def _plan(
+    shards: Sequence[Path],
+    passes: Sequence[Pass],
+    split: SplitSettings | None,
+    augment: AugmentSettings | None,
+) -> str:
     """A digest of what is to be done: state left by another plan is of no use."""
     steps: list[Any] = [
         [step.name, step.version, step.settings]
@@ -408,7 +437,8 @@ def _plan(shards: Sequence[Path], passes: Sequence[Pass], split: SplitSettings |
         for _, step in (*own, *([corpus] if corpus else []))
     ]
     files: list[Any] = [[shard.name, shard.stat().st_size] for shard in shards]
-    return digest(["curate", VERSION, files, steps, split.model_dump() if split else None])
+    told = [split.model_dump() if split else None, augment.model_dump() if augment else None]
+    return digest(["curate", VERSION, files, steps, *told])
 
 
 def _open_state(state: Path, plan: str) -> None:

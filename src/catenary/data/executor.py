@@ -1,4 +1,4 @@
-"""Doing the same work for many shards: in this process, or in several.
+"""Doing the same work for many shards: in this process, in several, or on a Ray cluster (`ray_executor.py`).
 
     for report in over(shards, curate_one, workers=2): ...
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -24,8 +25,22 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def over(items: Sequence[T], work: Callable[[T], R], workers: int = 1) -> Iterator[R]:
-    """`work` of each item, in their order. An error in one is raised here, and the others are given up."""
+def over(
+    items: Sequence[T],
+    work: Callable[[T], R],
+    workers: int = 1,
+    ray: str | None = None,
+    folder: Path = Path(),
+) -> Iterator[R]:
+    """`work` of each item, in their order. An error in one is raised here, and the others are given up.
+
+    `ray` is the address of a cluster that does it instead, over a `folder` that its nodes share.
+    """
+    if ray is not None:
+        from catenary.data.ray_executor import over_ray
+
+        yield from over_ray(items, work, ray, folder)
+        return
     workers = min(workers, len(items))
     if workers < 2:
         yield from map(work, items)

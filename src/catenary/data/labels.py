@@ -44,24 +44,32 @@ class Suspect:
     probability: float
 
 
+def bounds_of(
+    given: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """For each class the mean probability of it among the rows that bear its label (`given`: its number, or -1)."""
+    numbers = range(probabilities.shape[1])
+    means = [probabilities[given == at, at].mean() if (given == at).any() else np.inf for at in numbers]
+    return np.array(means, dtype=np.float64)
+
+
 def suspects(
-    labels: Sequence[str | None], probabilities: npt.NDArray[np.float64], classes: Sequence[str]
+    labels: Sequence[str | None],
+    probabilities: npt.NDArray[np.float64],
+    classes: Sequence[str],
+    bounds: npt.NDArray[np.float64] | None = None,
 ) -> list[Suspect]:
     """Labels that out-of-fold `probabilities` (rows, classes) speak against, the surest first.
 
     A row counts for a class when its probability is at least the mean one of the rows that bear that label; where the
     likeliest of these is another than the label, the label is suspect. Rows without a label are passed over.
+    `bounds` are those means where more rows than these speak (`bounds_of`).
 
     C. Northcutt, L. Jiang, I. Chuang, Confident learning: estimating uncertainty in dataset labels (2021), §3.
     """
     number = {name: at for at, name in enumerate(classes)}
     given = np.array([-1 if one is None else number.get(one, -1) for one in labels], dtype=np.int64)
-    bounds = np.array(
-        [
-            probabilities[given == at, at].mean() if (given == at).any() else np.inf
-            for at in range(len(classes))
-        ]
-    )
+    bounds = bounds_of(given, probabilities) if bounds is None else bounds
     confident = np.where(probabilities >= bounds, probabilities, -1.0)
     likely = confident.argmax(axis=1)
     wrong = np.flatnonzero((confident.max(axis=1) >= 0) & (likely != given) & (given >= 0))

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from catenary.data import text_counts as of
 from catenary.data.batches import kept_rows, texts_at, with_dropped
+from catenary.data.histograms import shares
 from catenary.data.step_settings import (
     FineWebSettings,
     GopherSettings,
@@ -101,7 +102,10 @@ def length(batch: pa.RecordBatch, settings: LengthSettings, notes: Counter[str])
 
 
 def quality(batch: pa.RecordBatch, settings: QualitySettings, notes: Counter[str]) -> pa.RecordBatch:
-    """Drops `quality:gopher_…`, `quality:repetition_…` and `quality:fineweb_…` by the first rule that a text fails."""
+    """Drops `quality:gopher_…`, `quality:repetition_…` and `quality:fineweb_…` by the first rule that a text fails.
+
+    Notes histograms of what the rules look at.
+    """
     rows = kept_rows(batch)
     if not len(rows):
         return batch
@@ -120,8 +124,19 @@ def quality(batch: pa.RecordBatch, settings: QualitySettings, notes: Counter[str
         _fineweb(counts, settings.fineweb) if settings.fineweb else (),
     ):
         reasons[beyond & (reasons == "")] = f"quality:{name}"
+    _measured(counts, reasons == "", settings, notes)
     out = np.flatnonzero(reasons != "")
     return with_dropped(batch, rows[out], reasons[out].tolist())
+
+
+def _measured(counts: TextCounts, kept: Mask, settings: QualitySettings, notes: Counter[str]) -> None:
+    """Notes histograms of what the rules look at, for the data card."""
+    shares("mean_word_length", counts.share(of.WORD_CHARACTERS, of.WORDS), kept, notes, 0, 10)
+    shares("alphabetic_words", counts.share(of.ALPHABETIC, of.ALL_WORDS), kept, notes)
+    shares("ended_lines", counts.share(of.ENDED, of.FILLED), kept, notes)
+    shares("repeated_lines", counts.share(of.REPEATED_RUN_CHARACTERS, of.CHARACTERS), kept, notes)
+    if settings.repetition:
+        shares("repeated_5_words", counts.share(of.REPEATED_5, of.CHARACTERS), kept, notes)
 
 
 def _gopher(counts: TextCounts, limits: GopherSettings) -> Iterator[Beyond]:

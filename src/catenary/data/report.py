@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from catenary.data.histograms import PREFIX, histograms_in
 from catenary.data.personal_data import find
 from catenary.data.redact import redacted
 
@@ -132,6 +133,9 @@ class CurationReport:
     sources: dict[str, int]  # of the kept
     lengths: dict[str, dict[int, int]]  # before, after → n → documents of 2ⁿ⁻¹ to 2ⁿ − 1 characters
     clusters: dict[int, int]  # size → clusters of duplicates with so many documents
+    histograms: dict[
+        str, dict[str, dict[float, int]]
+    ]  # measure → before, after the step → lower bound → texts
     samples: dict[str, list[dict[str, str]]]
 
     @classmethod
@@ -141,7 +145,11 @@ class CurationReport:
         left = tally.documents
         for name, counts in tally.dropped.items():
             kept = left - sum(counts.values())
-            notes = dict(sorted(tally.notes.get(name, Counter()).items()))
+            notes = {
+                note: count
+                for note, count in sorted(tally.notes.get(name, Counter()).items())
+                if not note.startswith(PREFIX)  # they have a place of their own
+            }
             steps.append(StepReport(name, left, kept, _by_number(counts), notes))
             left = kept
         reasons: Counter[str] = Counter()
@@ -170,6 +178,7 @@ class CurationReport:
                 for when in ("before", "after")
             },
             clusters=_numbered(notes_of_all, "cluster."),
+            histograms=histograms_in(notes_of_all),
             samples=dict(sorted(tally.samples.items())),
         )
 
@@ -178,6 +187,12 @@ class CurationReport:
         told = asdict(self)
         told["lengths"] = {when: _text_keys(counts) for when, counts in self.lengths.items()}
         told["clusters"] = _text_keys(self.clusters)
+        told["histograms"] = {
+            measure: {
+                when: {f"{low:.3g}": count for low, count in bars.items()} for when, bars in sides.items()
+            }
+            for measure, sides in self.histograms.items()
+        }
         return told
 
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from catenary.data.labels import kappa
+from catenary.digest import digest
 from catenary.errors import InvalidInput
 from catenary.records import Document
 
@@ -29,6 +30,78 @@ class Reviewed:
     labels: Mapping[str, str]
     disputed: Mapping[str, tuple[str, str]]
     kappa: float
+
+    def summary(self) -> dict[str, float]:
+        """In figures."""
+        return {"agreed": len(self.labels), "disputed": len(self.disputed), "kappa": round(self.kappa, 4)}
+
+
+def chosen(
+    folder: Path,
+    split: str | None = None,
+    *,
+    sample: int | None = None,
+    suspects: bool = False,
+    blind: bool = False,
+) -> list[Document]:
+    """Documents of a dataset worth a look: of one split or all, `sample` of them by lot.
+
+    `suspects`: those of which the step `labels` found a wrong or a missing label. `blind`: without their labels.
+    Raises InvalidInput where there is none, NotFound for a split that is not there.
+    """
+    from catenary.data.shards import iter_split, shard_paths
+    from catenary.data.split import SPLITS
+
+    found = folder / "labels.jsonl"
+    wanted: set[str] | None = None
+    if suspects:
+        lines = found.read_text("utf-8").splitlines() if found.exists() else []
+        wanted = {json.loads(line)["id"] for line in lines}
+    splits = [split] if split else [one for one in SPLITS if (folder / f"{one}-00000.parquet").exists()]
+    for one in splits:
+        shard_paths(folder, one)
+    variants = _variants(folder)
+    # By the least of their lots, which hang on the ids: the same documents each time, in no order of theirs.
+    kept: list[tuple[str, Document]] = []
+    for one in splits:
+        for batch in iter_split(folder, one, ["id", "text", "label"]):
+            for row in batch.to_pylist():
+                if row["id"] not in variants and (wanted is None or row["id"] in wanted):
+                    label = None if blind else row["label"]
+                    lot = digest(["review", row["id"]])
+                    kept.append((lot, Document(row["text"], id=row["id"], label=label)))
+            if sample is not None and len(kept) > 8 * sample:
+                kept = sorted(kept, key=lambda pair: pair[0])[:sample]
+    if not kept:
+        raise InvalidInput(
+            "There is no document to review.",
+            got=", ".join(splits),
+            expected="a dataset with the step `labels`, for `--suspects`"
+            if suspects
+            else "a split with documents",
+        )
+    return [document for _, document in sorted(kept, key=lambda pair: pair[0])[:sample]]
+
+
+def _variants(folder: Path) -> set[str]:
+    """The documents that are variants of others: nobody need look at them."""
+    from catenary.data.shards import INDEX_FILE, read_index
+
+    if not (folder / INDEX_FILE).exists():
+        return set()
+    rows = zip(
+        *(read_index(folder, ["id", "dropped", "duplicate_of"]).columns[at].to_pylist() for at in range(3)),
+        strict=True,
+    )
+    return {name for name, dropped, of in rows if of is not None and dropped is None}
+
+
+def write_disputed(reviewed: Reviewed, path: Path) -> None:
+    """What two reviewers differ on, as CSV: for whoever decides."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "one", "other", "label"])
+        writer.writerows([name, *both, ""] for name, both in reviewed.disputed.items())
 
 
 def export(documents: Iterable[Document], path: Path) -> int:
@@ -50,18 +123,38 @@ def export(documents: Iterable[Document], path: Path) -> int:
 
 
 def read_labels(path: Path) -> dict[str, str]:
-    """id → label of what one reviewer has labelled; rows without a label are left out."""
-    if path.suffix == ".json":
-        pairs = [_label_studio(task) for task in json.loads(path.read_text("utf-8"))]
-    elif path.suffix == ".jsonl":
-        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
-        pairs = [(str(line["id"]), str(line.get("label") or "")) for line in lines]
-    elif path.suffix == ".csv":
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            pairs = [(row["id"], row["label"] or "") for row in csv.DictReader(file)]
-    else:
+    """id → label of what one reviewer has labelled; rows without a label are left out.
+
+    Raises InvalidInput for a file of another kind, or without the columns.
+    """
+    if path.suffix not in READERS:
         raise _unknown(path)
+    try:
+        pairs = READERS[path.suffix](path)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InvalidInput(
+            "This file holds no labels that can be read.",
+            got=f"{path.name}: {type(error).__name__} {error}",
+            expected="the columns `id` and `label`, or Label Studio's JSON export",
+        ) from None
     return {name: label for name, label in pairs if label}
+
+
+def _json(path: Path) -> list[tuple[str, str]]:
+    return [_label_studio(task) for task in json.loads(path.read_text("utf-8"))]
+
+
+def _jsonl(path: Path) -> list[tuple[str, str]]:
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    return [(str(line["id"]), str(line.get("label") or "")) for line in lines]
+
+
+def _csv(path: Path) -> list[tuple[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return [(row["id"], (row["label"] or "").strip()) for row in csv.DictReader(file)]
+
+
+READERS: dict[str, Callable[[Path], list[tuple[str, str]]]] = {".json": _json, ".jsonl": _jsonl, ".csv": _csv}
 
 
 def agreed(one: Mapping[str, str], other: Mapping[str, str]) -> Reviewed:

@@ -116,6 +116,59 @@ class CustomSettings(Settings):
         return {"plugin": self.plugin, "source": plugin_source(self.plugin)}
 
 
+class ExtractSettings(Settings):
+    """`extract` alone takes the main text of pages; `precise` and `all` are the sources' own."""
+
+    shorthand: ClassVar[str] = "how"
+
+    how: Literal["main", "precise", "all"] = "main"
+
+
+class ScoreSettings(Settings):
+    """`score: 0.5` drops texts that are less like the good examples than that; see `score.py`."""
+
+    shorthand: ClassVar[str] = "at_least"
+
+    at_least: float = Field(default=0.5, ge=0.0, le=1.0, strict=False)
+    seed: int = 17
+
+
+class LabelsSettings(Settings):
+    """`labels` alone reports missing labels and likely wrong ones; see `label_check.py`."""
+
+    missing: Literal["report", "drop", "impute"] = "report"
+    wrong: Literal["report", "drop", "relabel"] = "report"
+    sure: float = Field(default=0.9, ge=0.0, le=1.0, strict=False)  # of a label that is imputed
+    folds: int = Field(default=5, ge=2, le=20)
+    seed: int = 17
+
+
+class ReviewedSettings(Settings):
+    """What becomes of documents on which reviewers differ, and of those that none has reviewed; see `reviewed.py`."""
+
+    disputed: Literal["drop", "keep"] = "drop"
+    others: Literal["keep", "drop"] = "keep"
+
+
+class AugmentSettings(Settings):
+    """`augment: {copies: 1, delete: 0.1}`: so many variants of each document for training; see `augment.py`."""
+
+    copies: int = Field(default=1, ge=1, le=100)
+    delete: float = Field(default=0.0, ge=0.0, lt=1.0)
+    swap: float = Field(default=0.0, ge=0.0, le=1.0)
+    synonyms: dict[str, list[str]] = Field(default={})
+    synonym_share: float = Field(default=0.3, gt=0.0, le=1.0)
+    labels: list[str] | None = Field(default=None)  # only of documents with these labels: the rare ones
+    seed: int = 17
+
+    @model_validator(mode="after")
+    def _bears_words(self) -> AugmentSettings:
+        empty = sorted(word for word, others in self.synonyms.items() if not others)
+        if empty:
+            raise InvalidInput("A word has no synonym.", got=", ".join(empty), where="augment.synonyms")
+        return self
+
+
 class LanguageSettings(Settings):
     """`language: [zh, en]` keeps texts in these."""
 

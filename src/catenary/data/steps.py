@@ -29,12 +29,16 @@ from catenary.data.step_settings import (
     CustomSettings,
     DecontaminateSettings,
     DedupSettings,
+    ExtractSettings,
     KeywordsSettings,
+    LabelsSettings,
     LanguageSettings,
     LengthSettings,
     NormaliseSettings,
     QualitySettings,
     RedactSettings,
+    ReviewedSettings,
+    ScoreSettings,
     SegmentSettings,
     SubstringsSettings,
 )
@@ -44,7 +48,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Run = Callable[..., "pa.RecordBatch"]  # (batch, settings, notes), and a helper where the kind names one
-# What steps need and this room has not: a `tagger` of names … Picklable where several processes work.
+# What steps need and this room has not: a `tagger`, the texts of other sources … Picklable where several work.
 Helpers = Mapping[str, Callable[..., Any]]
 
 
@@ -63,16 +67,20 @@ class Kind:
 
 
 STEPS: dict[str, Kind] = {
+    "extract": Kind(ExtractSettings, 1, ("extract", "extract")),
     "normalise": Kind(NormaliseSettings, 1, ("normalise", "normalise")),
     "language": Kind(LanguageSettings, 1, ("language", "language")),
     "length": Kind(LengthSettings, 1, ("quality", "length")),
     "quality": Kind(QualitySettings, 1, ("quality", "quality")),
+    "score": Kind(ScoreSettings, 1, ("score", "score"), helper="examples"),
     "c4": Kind(C4Settings, 1, ("c4", "c4")),
     "segment": Kind(SegmentSettings, 1, ("segment", "segment")),
     "redact": Kind(RedactSettings, 1, ("redact", "redact"), helper="tagger"),
     "keywords": Kind(KeywordsSettings, 1, ("keywords", "keywords")),
     "custom": Kind(CustomSettings, 1, ("custom", "custom"), helper="folder"),
     "decontaminate": Kind(DecontaminateSettings, 1, ("decontaminate", "decontaminate"), helper="held_out"),
+    "reviewed": Kind(ReviewedSettings, 1, ("reviewed", "reviewed"), helper="reviewed"),
+    "labels": Kind(LabelsSettings, 1, corpus="label_check"),
     "boilerplate": Kind(BoilerplateSettings, 1, corpus="boilerplate"),
     "substrings": Kind(SubstringsSettings, 1, corpus="substrings"),
     "balance": Kind(BalanceSettings, 1, corpus="balance"),

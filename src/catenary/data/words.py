@@ -8,6 +8,7 @@ their own, several equal ones in a row being one.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -46,6 +47,20 @@ class Words:
         all_words = [data[begin:end].decode() for begin, end in places]
         bounds = self.firsts.tolist()
         return [all_words[a:b] for a, b in pairwise(bounds)]
+
+
+def places_of_words(texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+    """Where the words of each text stand, in characters."""
+    column = pa.array(texts, pa.large_string())
+    found = []
+    for text, told in zip(texts, words(column).listed(column), strict=True):
+        at, places = 0, []
+        for word in told:  # in their order; only blanks stand between them
+            start = text.index(word, at)
+            at = start + len(word)
+            places.append((start, at))
+        found.append(places)
+    return found
 
 
 def words(texts: pa.LargeStringArray) -> Words:
