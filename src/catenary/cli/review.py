@@ -14,7 +14,13 @@ from catenary.messages import say
 DISPUTED_SHOWN = 20
 
 
-@click.group("review", help=say("Give documents to reviewers, and see how far two of them agree."))
+@click.group(
+    "review",
+    help=say("Give documents to reviewers, and see how far two of them agree."),
+    epilog=example(
+        "catenary review export reviews tasks.csv --sample 200\ncatenary review agree anna.csv bo.csv"
+    ),
+)
 def command() -> None:
     """The group."""
 
