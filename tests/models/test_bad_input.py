@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from catenary.errors import CatenaryError, CatenaryWarning, Damaged, InvalidInput, NotFound
-from catenary.models import build, configure, load, save
+from catenary.models import FAMILIES, Model, adopt, build, configure, load, save
 from catenary.models.tensors import read_header, read_tensors
 from tests.models.reference import VOCABULARY, token_ids
+from tests.models.test_families import CONFIGS
 from tests.models.test_model import TINY
 
 QUERY = "bert.encoder.layer.1.attention.self.query.weight"
@@ -116,6 +118,14 @@ def test_integers_where_numbers_should_be(folder: Path) -> None:
         ({"id2label": {"0": "a", "7": "b"}}, "0"),
         ({"architectures": ["BertForNothing"]}, "BertForNothing"),
         ({"vocab_size": 62}, "word_embeddings"),
+        ({"num_hidden_layers": 1 << 24}, "num_hidden_layers"),  # each of which would be laid out
+        (
+            {"hidden_size": 1 << 24, "num_attention_heads": 1, "id2label": None, "num_labels": 10**9},
+            "num_labels",
+        ),
+        ({"pad_token_id": 10**30}, "pad_token_id"),
+        ({"layer_norm_eps": float("nan")}, "norm_eps"),
+        ({"initializer_range": float("inf")}, "initializer_range"),
         ({"num_hidden_layers": 3}, r"encoder\.layer\.2"),
     ],
 )
@@ -124,6 +134,49 @@ def test_settings_that_cannot_be(changes: dict[str, Any], told: str, folder: Pat
     with pytest.raises(InvalidInput, match=told) as caught:
         load(folder)
     assert str(folder) in str(caught.value)
+
+
+ABSURD = (
+    *(None, True, -1, 0, 3, 1 << 24, 1 << 31, 10**30, 10**400, -0.5, 1e308, float("inf"), float("nan")),
+    *("x", "", [], [1], [[]], {}, {"a": 1}),
+)
+FIRST = [variant for variant in CONFIGS if variant in FAMILIES] + [
+    "llama, 3.1",
+    "qwen2, yarn",
+    "qwen2, window",
+]
+
+
+@settings(max_examples=250, deadline=None)
+@given(data=st.data(), variant=st.sampled_from(FIRST), value=st.sampled_from(ABSURD))
+def test_absurd_settings_are_refused_or_laid_out_at_once(
+    data: st.DataObject, variant: str, value: Any
+) -> None:
+    """Our error, or a model without numbers; no hang, and no memory for what no file holds."""
+    config = CONFIGS[variant]
+    family, stored = FAMILIES[config.model_type], config.to_dict()
+    for changed in (stored, stored.get("rope_parameters")):
+        if changed:
+            changed[data.draw(st.sampled_from(sorted(changed)))] = value
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CatenaryWarning)
+            made = family.config_from(stored)
+        with torch.device("meta"):
+            Model(made, next(iter(family.heads)))
+    except CatenaryError as error:
+        assert str(error)
+
+
+def test_tables_that_are_computed_are_bounded() -> None:
+    """No tensor of a file would bound them."""
+    marian = FAMILIES["marian"]
+    with pytest.raises(InvalidInput, match="max_position_embeddings"):
+        marian.configure(max_position_embeddings=1 << 20, hidden_size=1 << 10, num_attention_heads=2)
+    with pytest.raises(InvalidInput, match="head_dim"):
+        FAMILIES["qwen3"].configure(head_dim=1 << 20, num_attention_heads=1 << 10)
+    with pytest.raises(InvalidInput, match="relative_buckets"):
+        FAMILIES["t5"].configure(relative_max_distance=4)
 
 
 def test_a_setting_that_we_do_not_know_is_said(folder: Path) -> None:
@@ -297,9 +350,11 @@ def test_shards_that_disagree_with_their_index(folder: Path) -> None:
     path.write_text(json.dumps({"weight_map": index["weight_map"] | {"a": "../../etc/passwd"}}))
     with pytest.raises(Damaged, match="outside"):
         load(folder)
-    path.write_text("{}")
-    with pytest.raises(Damaged, match="index"):
-        load(folder)
+    for torn in ("{}", "[]", '{"weight_map": []}', '{"weight_map": {"a": 7}}', '{"weight'):
+        path.write_text(torn)
+        for read in (load, lambda source: adopt(source, folder / "adopted")):
+            with pytest.raises(Damaged, match="index"):
+                read(folder)
     path.write_text(json.dumps(index))
     (folder / "two.safetensors").unlink()
     with pytest.raises(Damaged, match="two"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,7 @@ from catenary.errors import CatenaryError, Damaged, InvalidInput
 from catenary.models import load, save
 from catenary.models.gguf import NAMES
 from catenary.models.gguf_file import read_gguf
+from catenary.models.gguf_tokenizer import unpack_gguf
 from catenary.models.names import to_theirs
 from tests.models.reference import VOCABULARY, assert_near, random_reference, token_ids
 from tests.models.test_families import CONFIGS
@@ -171,6 +173,164 @@ def test_a_kind_of_number_that_we_do_not_have(tmp_path: Path) -> None:
     path.write_bytes(absurd(whole, place, "<I", gguf.GGMLQuantizationType.I32))
     with pytest.raises(InvalidInput, match=r"blk\.1\.ffn_up\.weight"):
         load(path)
+
+
+def stored(value: object) -> tuple[int, bytes]:
+    """A setting's type and bytes, as GGUF has them."""
+    match value:
+        case bool():
+            return 7, struct.pack("<?", value)
+        case int():
+            return 11, struct.pack("<q", value)
+        case float():
+            return 12, struct.pack("<d", value)
+        case str():
+            return 8, struct.pack("<Q", len(value.encode())) + value.encode()
+        case list():
+            inner = [stored(one) for one in value] or [(4, b"")]
+            return 9, struct.pack("<IQ", inner[0][0], len(value)) + b"".join(raw for _, raw in inner)
+    raise TypeError(value)
+
+
+def with_setting(whole: bytes, key: str, value: object) -> bytes:
+    """The file with this setting in place of the one of its name; or with one more."""
+    kept, body = [], memoryview(whole)
+    version, tensors, count = struct.unpack_from("<IQQ", whole, 4)
+    place = 24
+    for _ in range(count):
+        start = place
+        (length,) = struct.unpack_from("<Q", whole, place)
+        name = bytes(body[place + 8 : place + 8 + length]).decode()
+        place = past(whole, place + 8 + length)
+        kept += [bytes(body[start:place])] if name != key else []
+    kind, raw = stored(value)
+    kept.append(struct.pack("<Q", len(key)) + key.encode() + struct.pack("<I", kind) + raw)
+    names_end = end_of_names(whole, place, tensors)
+    head = (
+        b"GGUF" + struct.pack("<IQQ", version, tensors, len(kept)) + b"".join(kept) + whole[place:names_end]
+    )
+    return head + bytes(-len(head) % 32) + whole[names_end + -names_end % 32 :]
+
+
+SIZES = {
+    0: 1,
+    1: 1,
+    2: 2,
+    3: 2,
+    7: 1,
+    10: 8,
+    11: 8,
+    12: 8,
+}  # bytes of a number, by its type; 4 for the others
+
+
+def past(whole: bytes, place: int) -> int:
+    """Where a value ends whose type stands at `place`."""
+    (kind,) = struct.unpack_from("<I", whole, place)
+    place += 4
+    if kind == 8:
+        return place + 8 + int(struct.unpack_from("<Q", whole, place)[0])
+    if kind != 9:
+        return place + SIZES.get(kind, 4)
+    inner, count = struct.unpack_from("<IQ", whole, place)
+    place += 12
+    if inner != 8:
+        return place + int(count) * SIZES.get(inner, 4)
+    for _ in range(count):
+        place += 8 + struct.unpack_from("<Q", whole, place)[0]
+    return place
+
+
+def end_of_names(whole: bytes, place: int, tensors: int) -> int:
+    for _ in range(tensors):
+        place += 8 + struct.unpack_from("<Q", whole, place)[0]
+        place += 4 + 8 * struct.unpack_from("<I", whole, place)[0] + 12
+    return place
+
+
+KEYS = (
+    *("general.architecture", "general.alignment", "llama.block_count", "llama.context_length"),
+    *("llama.embedding_length", "llama.attention.head_count", "llama.attention.head_count_kv"),
+    *("llama.attention.key_length", "llama.rope.freq_base", "llama.rope.scaling.type"),
+    *("llama.rope.scaling.factor", "tokenizer.ggml.bos_token_id", "tokenizer.ggml.padding_token_id"),
+    *("tokenizer.ggml.model", "tokenizer.ggml.tokens", "tokenizer.ggml.merges", "tokenizer.ggml.token_type"),
+    *("tokenizer.ggml.pre", "tokenizer.chat_template"),
+)
+VALUES = (
+    "llama",
+    "yarn",
+    "",
+    -1,
+    0,
+    3,
+    1 << 24,
+    1 << 40,
+    True,
+    0.0,
+    1e300,
+    float("nan"),
+    [],
+    [7, 7],
+    ["a", "a b"],
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES), min_size=1, max_size=3))
+def test_settings_of_another_kind_are_refused_or_read(
+    chatty: bytes, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    """Whatever stands where: our error, or a model that could be made."""
+    whole = chatty
+    for key, value in changes.items():
+        whole = with_setting(whole, key, value)
+    path = tmp_path / "model.gguf"
+    path.write_bytes(whole)
+    for read in (load, lambda source: unpack_gguf(source, tmp_path / "unpacked")):
+        try:
+            read(path)
+        except CatenaryError as error:
+            assert str(error)
+
+
+def test_a_file_whose_settings_are_put_back_is_the_same_model(chatty: bytes, tmp_path: Path) -> None:
+    """So that the test above tests what it says."""
+    path = tmp_path / "model.gguf"
+    path.write_bytes(with_setting(chatty, "llama.block_count", 2))
+    assert load(path).config.num_hidden_layers == 2
+    path.write_bytes(with_setting(chatty, "general.architecture", ["llama"]))
+    with pytest.raises(InvalidInput, match="architecture"):
+        load(path)
+    path.write_bytes(with_setting(chatty, "tokenizer.ggml.bos_token_id", VOCABULARY))
+    with pytest.raises(InvalidInput, match="bos_token_id"):
+        unpack_gguf(path, tmp_path / "unpacked")
+
+
+def test_an_array_that_claims_the_whole_file_takes_no_memory(tmp_path: Path) -> None:
+    """As Python's numbers it would take thirty times its bytes."""
+    path, size = tmp_path / "model.gguf", 200_000_000
+    head = (
+        b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"a" + struct.pack("<IIQ", 9, 0, size)
+    )
+    with path.open("wb") as file:
+        file.write(head)
+        file.truncate(len(head) + size + 64)
+    tracemalloc.start()
+    try:
+        assert len(read_gguf(path).settings["a"]) == size
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.fixture(scope="module")
+def chatty(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A file with a tokenizer."""
+    path = tmp_path_factory.mktemp("gguf") / "model.gguf"
+    reference = random_reference("LlamaForCausalLM", CONFIGS["llama"])
+    tokens = ["t", "1", *(f"t{number}" for number in range(VOCABULARY - 2))]
+    write_gguf(path, reference, "llama", gguf.GGMLQuantizationType.F32, tokens=tokens)
+    return with_setting(path.read_bytes(), "tokenizer.ggml.merges", ["t 1"])
 
 
 @pytest.fixture(scope="module")

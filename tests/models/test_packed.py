@@ -91,3 +91,37 @@ def test_padding_on_the_left_is_told_from_the_right() -> None:
     borders = padded_borders(torch.tensor([[1, 0, 0], [1, 1, 1]]))
     assert borders is not None
     assert borders.tolist() == [0, 1, 3, 6]
+
+
+def test_documents_that_do_not_fit_are_refused_in_training_too() -> None:
+    """The compiled kernel would read and write beyond the tokens."""
+    from catenary.errors import InvalidInput
+    from catenary.models import build, configure
+
+    model = build(configure("llama", "nano", vocab_size=61), "clm", seed=1)
+    with pytest.raises(InvalidInput, match="document id"):
+        model(token_ids(2, 5), document_ids=torch.zeros(2, 9, dtype=torch.int64))
+    both = build(configure("bart", "nano", vocab_size=61), "seq2seq", seed=1)
+    read, written = token_ids(1, 8), token_ids(1, 6, seed=2)
+    for borders in (torch.tensor([0, 6]), None):
+        with pytest.raises(InvalidInput, match="packed differently"):
+            both(
+                read,
+                cu_seqlens=torch.tensor([0, 3, 8]),
+                decoder_input_ids=written,
+                decoder_cu_seqlens=borders,
+            )
+    with pytest.raises(InvalidInput, match="packed differently"):
+        both(read, decoder_input_ids=written, decoder_cu_seqlens=torch.tensor([0, 2, 6]))
+
+
+def test_a_mask_for_all_rows_masks_all_rows() -> None:
+    """One row of a mask, or one that is too long, is no mask of borders."""
+    from catenary.models import build, configure
+
+    model = build(configure("bert", "nano", vocab_size=61), "mlm", seed=1).eval()
+    ids, mask = token_ids(3, 8), (torch.arange(8) < 5).long()[None]
+    with torch.no_grad():
+        expected = model(ids, mask.expand(3, 8)).logits
+    for given in (mask, mask.expand(3, 8)):
+        assert_near(model(ids, given).logits[:, :5], expected[:, :5], 1e-5)

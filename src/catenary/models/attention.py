@@ -162,7 +162,7 @@ class Attention(nn.Module):
 
         # head_h = Attention(q_h, k_h, v_h): everywhere, within each document, or the same in one compiled call
         mask = view.mask if self.window is None else view.windowed_mask
-        if self._borders_suffice(view, mask) and suits(q_BHTK, k_BGSK):
+        if self._borders_suffice(view, mask) and suits(q_BHTK, k_BGSK, v_BGSK):
             y_BTE = self._in_tiles(q_BHTK, k_BGSK, v_BGSK, view)
         elif view.documents is None:
             y_BTE = joined(self._look(q_BHTK, k_BGSK, v_BGSK, view.causal and mask is None, mask))

@@ -30,6 +30,10 @@ MAX_DIMENSION = (
     1 << 24
 )  # no published model is wider, deeper or has more tokens: past it, the file is damaged
 Size = Annotated[int, Field(gt=0, le=MAX_DIMENSION)]
+# The deepest that was published has 1,000 layers (Wang et al. 2022, DeepNet). Each is laid out before a tensor is seen.
+Depth = Annotated[int, Field(gt=0, le=1024)]
+TokenId = Annotated[int, Field(ge=-1, lt=MAX_DIMENSION)]  # −1 says in some files that there is none
+MAX_TABLE = 1 << 25  # numbers of a computed table, 128 MiB; learned ones are as large as their file
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -46,7 +50,7 @@ class RotaryScaling(BaseModel):
     linear: Chen et al. 2023 (2306.15595); yarn: Peng et al. 2023 (2309.00071); llama3: the Llama 3 herd (2407.21783).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rope_type: Literal["linear", "yarn", "llama3"]
     factor: Annotated[float, Field(ge=1)]
@@ -54,15 +58,21 @@ class RotaryScaling(BaseModel):
     low_freq_factor: float = 1.0  # llama3
     high_freq_factor: float = 4.0  # llama3
     attention_factor: float | None = None  # yarn
-    beta_fast: float = 32.0  # yarn
-    beta_slow: float = 1.0  # yarn
+    beta_fast: Annotated[float, Field(gt=0)] = 32.0  # yarn
+    beta_slow: Annotated[float, Field(gt=0)] = 1.0  # yarn
     truncate: bool = True  # yarn
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.high_freq_factor <= self.low_freq_factor:
+            raise ValueError("high_freq_factor must be larger than low_freq_factor")
+        return self
 
 
 class TransformerConfig(BaseModel):
     """All that the forward pass depends on. Sizes count elements; where there are two stacks, the encoder's."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     family: str
     kind: Kind
@@ -70,14 +80,14 @@ class TransformerConfig(BaseModel):
     # sizes
     vocab_size: Size
     hidden_size: Size
-    num_hidden_layers: Size
+    num_hidden_layers: Depth
     num_attention_heads: Size
     num_key_value_heads: Size  # num_attention_heads where left out
     head_dim: Size  # hidden_size / num_attention_heads where left out
     intermediate_size: Size
     max_position_embeddings: Size = 512
     type_vocab_size: Annotated[int, Field(ge=0, le=MAX_DIMENSION)] = 0
-    num_decoder_layers: Size | None = None  # of an encoder-decoder; as the encoder's where left out
+    num_decoder_layers: Depth | None = None  # of an encoder-decoder; as the encoder's where left out
     decoder_attention_heads: Size | None = None
     decoder_intermediate_size: Size | None = None
 
@@ -85,7 +95,7 @@ class TransformerConfig(BaseModel):
     position: Position = "learned"
     position_offset: Annotated[int, Field(ge=0, le=MAX_DIMENSION)] = 0  # rows of the table before position 0
     positions_skip_padding: bool = False  # count tokens that are not padding (RoBERTa)
-    rope_theta: Annotated[float, Field(gt=0)] = 10_000.0
+    rope_theta: Annotated[float, Field(gt=1)] = 10_000.0
     rope_scaling: RotaryScaling | None = None
     relative_buckets: Size = 32
     relative_max_distance: Size = 128
@@ -126,10 +136,10 @@ class TransformerConfig(BaseModel):
     initializer_range: Annotated[float, Field(gt=0)] = 0.02
 
     # special tokens
-    pad_token_id: int | None = None
-    bos_token_id: int | None = None
-    eos_token_id: int | tuple[int, ...] | None = None
-    decoder_start_token_id: int | None = None
+    pad_token_id: TokenId | None = None
+    bos_token_id: TokenId | None = None
+    eos_token_id: TokenId | tuple[TokenId, ...] | None = None
+    decoder_start_token_id: TokenId | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -157,8 +167,16 @@ class TransformerConfig(BaseModel):
     def _agree(self) -> Self:
         if self.num_attention_heads % self.num_key_value_heads:
             raise ValueError("num_attention_heads must be a multiple of num_key_value_heads")
+        if self.num_attention_heads * self.head_dim > MAX_DIMENSION:
+            raise ValueError(f"num_attention_heads times head_dim must be at most {MAX_DIMENSION}")
         if self.position == "rotary" and self.head_dim % 2:
             raise ValueError("head_dim must be even for rotary positions")
+        if self.position == "sinusoidal" and self.max_position_embeddings * self.hidden_size > MAX_TABLE:
+            raise ValueError(f"max_position_embeddings times hidden_size must be at most {MAX_TABLE}")
+        if self.position == "relative" and not 4 <= self.relative_buckets < 2 * self.relative_max_distance:
+            raise ValueError("relative_buckets must be at least 4 and less than twice relative_max_distance")
+        if self.head_dim * self.num_attention_heads % (self.decoder_attention_heads or 1):
+            raise ValueError("decoder_attention_heads must divide the width of all heads")
         return self
 
     def decoder(self) -> TransformerConfig:

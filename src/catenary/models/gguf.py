@@ -85,7 +85,7 @@ def read_as_folder(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """
     file = read_gguf(path)
     name = file.settings.get("general.architecture")
-    if name not in ARCHITECTURES:
+    if not isinstance(name, str) or name not in ARCHITECTURES:
         raise InvalidInput(
             "This GGUF architecture is not supported.",
             where=str(path),
@@ -134,6 +134,15 @@ def _config(file: GgufFile, name: str, architecture: Architecture) -> Transforme
         if f"{name}.{theirs}" in settings
     }
     taken |= {ours: settings[theirs] for theirs, ours in TOKENS.items() if theirs in settings}
+    for key, value in taken.items():
+        if isinstance(value, memoryview):  # a number for each layer, in some architectures
+            raise InvalidInput(
+                "The model setting {key} cannot be used.",
+                key=key,
+                where=str(file.path),
+                got=f"an array of {len(value)}",
+                expected="one number",
+            )
     missing = [key for key in ("block_count", "embedding_length") if f"{name}.{key}" not in settings]
     embedding = file.tensors.get("token_embd.weight")
     if missing or embedding is None:
@@ -145,8 +154,8 @@ def _config(file: GgufFile, name: str, architecture: Architecture) -> Transforme
             name=name,
         )
     taken["vocab_size"] = embedding.shape[0]
-    tokens = settings.get("tokenizer.ggml.tokens") or []
-    if len(tokens) > embedding.shape[0]:
+    tokens = settings.get("tokenizer.ggml.tokens")
+    if isinstance(tokens, list) and len(tokens) > embedding.shape[0]:
         raise InvalidInput(
             "The tokenizer does not fit the model.",
             where=str(file.path),
@@ -176,9 +185,7 @@ def _scaling(file: GgufFile, name: str) -> dict[str, object]:
             expected="the model's Hugging Face folder, which says how they were made",
         )
     kind = file.settings.get(f"{name}.rope.scaling.type", "none")
-    if kind == "none":
-        return {}
-    if kind not in ("linear", "yarn"):
+    if not isinstance(kind, str) or kind not in ("none", "linear", "yarn"):
         raise InvalidInput(
             "This kind of rotary scaling is not supported.",
             where=str(file.path),
@@ -186,8 +193,11 @@ def _scaling(file: GgufFile, name: str) -> dict[str, object]:
             expected="{kinds}",
             kinds="none / linear / yarn",
         )
+    if kind == "none":
+        return {}
     scaling = {"rope_type": kind, "factor": file.settings.get(f"{name}.rope.scaling.factor")}
-    if original := file.settings.get(f"{name}.rope.scaling.original_context_length"):
+    original = file.settings.get(f"{name}.rope.scaling.original_context_length")
+    if original:
         scaling["original_max_position_embeddings"] = original
     return {"rope_scaling": scaling}
 

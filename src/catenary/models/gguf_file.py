@@ -54,7 +54,7 @@ class GgufTensor:
 
 @dataclass(frozen=True)
 class GgufFile:
-    """The settings and tensors of a file; the tensors' bytes are mapped, not read."""
+    """The settings and tensors of a file; the tensors' bytes and the arrays of numbers are mapped, not read."""
 
     path: Path
     settings: Mapping[str, Any]
@@ -140,7 +140,8 @@ class _Reader:
         if inner in SCALARS:
             size = struct.calcsize("<" + SCALARS[inner])
             count = self.count(size)
-            return list(struct.unpack(f"<{count}{SCALARS[inner]}", self.take(count * size)))
+            # A view of the file: as Python's numbers, an array that claims all its bytes takes thirty times as much.
+            return self.take(count * size).cast("B").cast(SCALARS[inner])  # type: ignore[call-overload]
         count = self.count(8)
         if inner == STRING:
             return self.texts(count)

@@ -36,10 +36,7 @@ def unpack_gguf(path: Path | str, folder: Path | str) -> None:
     make_folder(folder)
     save(load(path), folder)
     write_whole(folder / "tokenizer.json", tokenizer.to_str(pretty=True).encode("utf-8"))
-    ids = {
-        name: file.settings.get(f"tokenizer.ggml.{name}_token_id")
-        for name in ("bos", "eos", "unknown", "padding")
-    }
+    ids = {name: _token_id(file, tokenizer, name) for name in ("bos", "eos", "unknown", "padding")}
     names = {"bos": "bos_token", "eos": "eos_token", "unknown": "unk_token", "padding": "pad_token"}
     tokens = {
         names[name]: tokenizer.id_to_token(number) for name, number in ids.items() if number is not None
@@ -50,8 +47,28 @@ def unpack_gguf(path: Path | str, folder: Path | str) -> None:
         {key: value for key, value in generation.items() if value is not None},
         folder / "generation_config.json",
     )
-    if template := file.settings.get("tokenizer.chat_template"):
-        write_whole(folder / "chat_template.jinja", str(template).encode("utf-8"))
+    template = file.settings.get("tokenizer.chat_template")
+    if isinstance(template, str) and template:
+        write_whole(folder / "chat_template.jinja", template.encode("utf-8"))
+
+
+def _token_id(file: GgufFile, tokenizer: Tokenizer, name: str) -> int | None:
+    """The id of a token with a part to play; InvalidInput where there is no such token."""
+    key = f"tokenizer.ggml.{name}_token_id"
+    number = file.settings.get(key)
+    if number is None:
+        return None
+    size = tokenizer.get_vocab_size()
+    if not isinstance(number, int) or not 0 <= number < size:
+        raise InvalidInput(
+            "The model setting {key} cannot be used.",
+            key=key,
+            where=str(file.path),
+            got=str(number)[:200],
+            expected="0 to {last}",
+            last=size - 1,
+        )
+    return number
 
 
 def read_tokenizer(file: GgufFile) -> Tokenizer:
@@ -59,7 +76,8 @@ def read_tokenizer(file: GgufFile) -> Tokenizer:
     kind = file.settings.get("tokenizer.ggml.model")
     tokens = file.settings.get("tokenizer.ggml.tokens")
     merges = file.settings.get("tokenizer.ggml.merges")
-    types = file.settings.get("tokenizer.ggml.token_type") or []
+    types = file.settings.get("tokenizer.ggml.token_type")
+    types = types if isinstance(types, list | memoryview) else []
     if kind != "gpt2" or not _texts(tokens) or not _texts(merges):
         raise InvalidInput(
             "This GGUF file's tokenizer is not supported.",
@@ -70,7 +88,10 @@ def read_tokenizer(file: GgufFile) -> Tokenizer:
     words = _words(file)
     pairs: list[Any] = [tuple(merge.split(" ")) for merge in merges]
     vocabulary = {token: number for number, token in enumerate(tokens)}
-    unknown = next((merge for merge in pairs if len(merge) != 2 or "".join(merge) not in vocabulary), None)
+    unknown = next(
+        (merge for merge in pairs if len(merge) != 2 or not vocabulary.keys() >= {*merge, "".join(merge)}),
+        None,
+    )
     if unknown is not None or len(vocabulary) != len(tokens):
         raise InvalidInput(
             "The merges and tokens of this GGUF file do not fit.",
@@ -109,7 +130,7 @@ def _words(file: GgufFile) -> Any:
         "llama-v3": cut(LLAMA3_WORDS),
     }
     name = file.settings.get("tokenizer.ggml.pre", "gpt-2")
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise InvalidInput(
             "This GGUF file's tokenizer is not supported.",
             where=str(file.path),

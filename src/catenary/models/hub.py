@@ -37,6 +37,7 @@ from catenary.models.sizes import family_of
 from catenary.models.tensors import MAX_SHARD_BYTES, check_finite, read_folder, write_weights
 
 WEIGHTS = (WHOLE, INDEX, "model-*-of-*.safetensors")
+MAX_LABELS = 1 << 20  # the largest published sets have some 700,000
 BESIDE = ".saving-"  # how the folder starts that a save writes into first
 
 
@@ -161,7 +162,17 @@ def _labels(settings: dict[str, Any], where: str) -> list[str]:
     named = settings.get("id2label")
     if named is None:
         count = settings.get("num_labels", 2)  # Hugging Face's default, which it does not write out
-        return [f"LABEL_{number}" for number in range(count if isinstance(count, int) else 2)]
+        count = 2 if count is None else count
+        if not isinstance(count, int) or not 0 < count <= MAX_LABELS:
+            raise InvalidInput(
+                "The model setting {key} cannot be used.",
+                key="num_labels",
+                got=repr(count)[:200],
+                expected="1 to {last}",
+                last=MAX_LABELS,
+                where=where,
+            )
+        return [f"LABEL_{number}" for number in range(count)]
     if not isinstance(named, dict) or set(named) != {str(number) for number in range(len(named))}:
         raise InvalidInput(
             "The labels of config.json are not numbered from 0 on.",

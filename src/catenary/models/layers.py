@@ -29,7 +29,8 @@ class RMSNorm(nn.RMSNorm):
     """x / √(mean(x²) + ε) · w   (Zhang and Sennrich 2019)"""
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.eps is not None and suits_rows(x, self.weight, width=x.shape[-1]):
+        fits = x.shape[-1:] == self.weight.shape  # where it does not, torch says so
+        if fits and self.eps is not None and suits_rows(x, self.weight, width=x.shape[-1]):
             return rms_norm(x, self.weight, self.eps)
         return super().forward(x)
 

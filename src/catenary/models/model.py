@@ -148,6 +148,7 @@ class Model(nn.Module):
             written = _packed(written, None, decoder_cu_seqlens)
         elif decoder_input_ids is None:
             written = replace(tokens, input_ids_BT=self._moved_right(tokens), attention_mask_BS=None)
+        _paired(tokens.documents, written.documents)
         hidden_BTD = self.model.decode(written, memory, memory_documents=tokens.documents, cache=cache)
         output = self._read(hidden_BTD, replace(tokens, documents=written.documents), input_ids, logits_at)
         return output._replace(memory=memory)
@@ -204,11 +205,19 @@ def _packed(tokens: Tokens, document_ids_BT: Tensor | None, cu_seqlens: Tensor |
         return None if x is None else x.flatten(0, 1)[None]
 
     given = tokens.input_ids_BT if tokens.input_ids_BT is not None else tokens.inputs_embeds_BTD
-    assert given is not None
+    if given is None:
+        raise InvalidInput("A packed batch needs its tokens, not what an encoder read of them.")
     if cu_seqlens is not None:
         documents = Documents.from_cu_seqlens(cu_seqlens, given.shape[0] * given.shape[1])
     else:
         assert document_ids_BT is not None
+        if document_ids_BT.shape != given.shape[:2]:
+            raise InvalidInput(
+                "Each token of a packed batch needs a document id.",
+                got=list(document_ids_BT.shape),
+                expected="shape {shape}",
+                shape=list(given.shape[:2]),
+            )
         documents = Documents.from_ids(document_ids_BT)
     return Tokens(
         row(tokens.input_ids_BT),
@@ -218,6 +227,17 @@ def _packed(tokens: Tokens, document_ids_BT: Tensor | None, cu_seqlens: Tensor |
         row(tokens.position_ids_BT),
         documents,
     )
+
+
+def _paired(read: Documents | None, written: Documents | None) -> None:
+    """The decoder's i-th document looks at the encoder's i-th: there must be as many."""
+    counts = [0 if one is None else len(one.lengths) for one in (read, written)]
+    if counts[0] != counts[1]:
+        raise InvalidInput(
+            "Encoder and decoder are packed differently.",
+            got=f"{counts[0]}, {counts[1]}",
+            expected="as many documents written (decoder_cu_seqlens) as read (cu_seqlens)",
+        )
 
 
 def _pooled(hidden_BTD: Tensor, over: Tokens, pooling: Pooling, pad_token_id: int | None) -> Tensor:

@@ -47,6 +47,18 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return settings
 
 
+def read_index(index: Path) -> dict[str, str]:
+    """Which shard holds each tensor, as `model.safetensors.index.json` says. Raises Damaged."""
+    try:
+        shard_of = json.loads(index.read_text("utf-8"))["weight_map"]
+        plain = all(isinstance(shard, str) and Path(shard).name == shard for shard in shard_of.values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Damaged("The index of the shards cannot be read.", where=str(index), got=str(error)) from None
+    if not plain:
+        raise Damaged("The index of the shards names a file outside its folder.", where=str(index))
+    return shard_of  # type: ignore[no-any-return]
+
+
 def model_files(source: Path) -> Sequence[str]:
     """The files that `adopt` takes from `source`: names below it, or of itself where it is a GGUF file.
 
@@ -57,9 +69,7 @@ def model_files(source: Path) -> Sequence[str]:
     read_settings(source)
     shards: list[str] = []
     if not (source / WHOLE).is_file() and (source / INDEX).is_file():
-        # Names that lead elsewhere are refused when the index is read for its tensors.
-        told = json.loads((source / INDEX).read_text("utf-8")).get("weight_map", {}).values()
-        shards = [INDEX, *sorted({Path(str(name)).name for name in told})]
+        shards = [INDEX, *sorted(set(read_index(source / INDEX).values()))]
     names = ["config.json", WHOLE, *shards, *COMPANIONS, *POOLING]
     there = [name for name in names if (source / name).is_file()]
     if WHOLE not in there and INDEX not in there:

@@ -80,7 +80,8 @@ class Rotary(Computed):
 def rotate(x_BHTK: Tensor, cos_B1TK: Tensor, sin_B1TK: Tensor) -> Tensor:
     """x turned by its angles: coordinate i is paired with i + K/2, as Hugging Face's checkpoints are laid out."""
     rows, heads, tokens, size = x_BHTK.shape
-    if cos_B1TK.shape[0] in (1, rows) and suits_rows(x_BHTK.transpose(1, 2), width=size // 2):
+    aligned = cos_B1TK.shape in ((1, 1, tokens, size), (rows, 1, tokens, size))
+    if aligned and suits_rows(x_BHTK.transpose(1, 2), cos_B1TK, sin_B1TK, width=size // 2):
         x_NHK = x_BHTK.transpose(1, 2).flatten(0, 1)
         y_NHK = turned(x_NHK, cos_B1TK.reshape(-1, size), sin_B1TK.reshape(-1, size))
         return y_NHK.view(rows, tokens, heads, size).transpose(1, 2)

@@ -21,7 +21,7 @@ from torch import Tensor, bfloat16, float16, float32, float64
 
 from catenary.errors import Damaged, InvalidInput
 from catenary.files import write_whole
-from catenary.models.model_files import INDEX, WHOLE
+from catenary.models.model_files import INDEX, WHOLE, read_index
 
 MAX_SHARD_BYTES = (
     5_000_000_000  # Hugging Face's custom: what most file systems and proxies carry in one piece
@@ -171,7 +171,7 @@ def read_folder(folder: Path) -> dict[str, Tensor]:
             got=", ".join(pickled) or None,
             expected="model.safetensors; pickled weights can run code and are never opened",
         )
-    shard_of = _shards(index)
+    shard_of = read_index(index)
     tensors: dict[str, Tensor] = {}
     for shard in sorted(set(shard_of.values())):
         if not (folder / shard).is_file():
@@ -195,17 +195,6 @@ def read_folder(folder: Path) -> dict[str, Tensor]:
             got=f"{len(missing)} missing",
         )
     return tensors
-
-
-def _shards(index: Path) -> Mapping[str, str]:
-    try:
-        shard_of = json.loads(index.read_text("utf-8"))["weight_map"]
-        plain = all(isinstance(shard, str) and Path(shard).name == shard for shard in shard_of.values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Damaged("The index of the shards cannot be read.", where=str(index), got=str(error)) from None
-    if not plain:
-        raise Damaged("The index of the shards names a file outside its folder.", where=str(index))
-    return shard_of  # type: ignore[no-any-return]
 
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:

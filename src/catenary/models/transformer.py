@@ -262,7 +262,8 @@ class Stack(nn.Module):
         causal = self.causal and queries > 1
         borders = None  # in training, padding on the right is one more document, which the kernel keeps apart
         given = tokens.attention_mask_BS
-        if given is not None and start == 0 and torch.is_grad_enabled() and fits(x_BTD):
+        whole = given is not None and start == 0 and given.shape == x_BTD.shape[:2]
+        if given is not None and whole and torch.is_grad_enabled() and fits(x_BTD):
             borders = padded_borders(given) if self.relative_attention_bias is None else None
         return View(
             causal=causal,

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from catenary.errors import InvalidInput
 from catenary.models import build, configure
 from catenary.models.attention import causal_mask
-from catenary.models.kernels import library, packed_attention
+from catenary.models.kernels import library, packed_attention, suits
 
 pytestmark = pytest.mark.skipif(library() is None, reason="no compiler, or no kernel for this processor")
 
@@ -152,3 +153,45 @@ def test_a_compiled_step_equals_the_eager_one() -> None:
     eager, compiled = gradients(model), gradients(torch.compile(model))
     for one, other in zip(eager, compiled, strict=True):
         assert torch.allclose(one, other, atol=1e-5, rtol=1e-4)
+
+
+def test_documents_without_tokens_and_queries_without_keys() -> None:
+    queries, keys = [0, 3, 2, 0], [5, 0, 1, 0]
+    q, k, v = (heads(n, 2, 16, torch.float32, seed) for n, seed in ((5, 1), (6, 2), (6, 3)))
+    y = packed_attention(q, k, v, borders(queries), borders(keys), scale=0.25)
+    assert torch.equal(y[:3], torch.zeros(3, 2, 16))
+    assert torch.allclose(y[3:], v[5:].expand(2, 2, 16))
+    slopes = torch.autograd.grad(y.sum(), (q, k, v))
+    assert all(slope.isfinite().all() for slope in slopes)
+    assert torch.equal(slopes[2][:5], torch.zeros(5, 2, 16))
+
+
+@pytest.mark.parametrize(
+    ("queries", "keys", "causal"),
+    [
+        ([0, 3, 9], [0, 3, 9], True),  # beyond the tokens
+        ([0, 3], [0, 3], True),  # short of them
+        ([0, 5, 3, 8], [0, 5, 3, 8], True),  # backwards
+        ([-1, 8], [-1, 8], False),
+        ([0, 3, 8], [0, 8], False),  # not as many
+        ([0, 3, 8], [0, 4, 8], True),  # not the same, where order counts
+        ([8], [8], False),
+    ],
+)
+def test_borders_that_do_not_fit_are_refused_before_memory_is_touched(
+    queries: list[int], keys: list[int], causal: bool
+) -> None:
+    q, k, v = (heads(8, 1, 16, torch.float32, seed) for seed in (1, 2, 3))
+    at, key_at = torch.tensor(queries), torch.tensor(keys)
+    with pytest.raises(InvalidInput, match="borders"):
+        packed_attention(q, k, v, at, key_at, scale=0.25, causal=causal)
+    with pytest.raises(InvalidInput, match="borders"):
+        packed_attention(q, k, v, torch.tensor([0, 8]).int(), torch.tensor([0, 8]).int(), scale=0.25)
+
+
+def test_heads_of_several_types_stay_with_torch() -> None:
+    """As autocast makes them: turned queries and keys in fp32, values in bf16."""
+    wide, narrow = heads(8, 1, 16, torch.float32, 1), heads(8, 1, 16, torch.bfloat16, 2)
+    assert suits(wide, wide, wide)
+    assert not suits(wide, wide, narrow)
+    assert not suits(narrow, wide, wide)

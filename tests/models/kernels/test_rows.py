@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from catenary.errors import InvalidInput
 from catenary.models.kernels import (
     gated_silu,
     library,
@@ -20,6 +21,8 @@ from catenary.models.kernels import (
     surprise_,
     turned,
 )
+from catenary.models.layers import RMSNorm
+from catenary.models.positions import rotate
 
 pytestmark = pytest.mark.skipif(library() is None, reason="no compiler, or no kernel for this processor")
 
@@ -129,3 +132,38 @@ def test_what_they_are_not_made_for_stays_with_torch() -> None:
     assert not suits_rows(x.detach(), width=32)
     with torch.no_grad():
         assert not suits_rows(x, width=32)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_target_beyond_the_vocabulary_is_refused_and_nothing_is_written(dtype: torch.dtype) -> None:
+    logits = drawn(3, 40, dtype=dtype, seed=1).detach()
+    before = logits.clone()
+    with pytest.raises(InvalidInput, match="below 40") as caught:
+        surprise_(logits, torch.tensor([1, 40, 2]))
+    assert "got: 40" in str(caught.value)
+    assert torch.equal(logits, before)
+
+
+def test_targets_may_lie_apart_and_be_of_another_type() -> None:
+    logits, targets = (
+        drawn(3, 40, dtype=torch.float32, seed=1).detach(),
+        torch.tensor([[1, 9], [7, 9], [0, 9]]),
+    )
+    expected = F.cross_entropy(logits, targets[:, 0], reduction="none")
+    assert torch.allclose(surprise_(logits.clone(), targets[:, 0]), expected, atol=1e-6)
+    assert torch.allclose(surprise_(logits.clone(), targets[:, 0].int()), expected, atol=1e-6)
+
+
+def test_angles_of_another_type_are_left_to_torch() -> None:
+    """As autocast makes them: heads in bf16, angles in fp32."""
+    x_BHTK = torch.randn(2, 3, 5, 32, generator=torch.Generator().manual_seed(1)).bfloat16()
+    angle_1TK = torch.rand(1, 5, 16, generator=torch.Generator().manual_seed(2)).repeat(1, 1, 2)
+    cos, sin = angle_1TK.cos()[:, None], angle_1TK.sin()[:, None]
+    expected = rotate(x_BHTK.float(), cos, sin)
+    found = rotate(x_BHTK.requires_grad_(), cos, sin)
+    assert torch.allclose(found.float(), expected, atol=2e-2)
+
+
+def test_a_row_that_is_no_norms_is_refused_by_torch() -> None:
+    with pytest.raises(RuntimeError, match="shape"):
+        RMSNorm(32, eps=1e-5)(torch.ones(2, 64, requires_grad=True))

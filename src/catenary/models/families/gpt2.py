@@ -18,7 +18,7 @@ FUSED = re.compile(r"(.*\.)c_attn\.(weight|bias)")
 
 def read(settings: Settings) -> dict[str, object]:
     inner, width = settings.get("n_inner"), settings.get("n_embd", 768)
-    return {"intermediate_size": 4 * width if inner is None else inner}
+    return {"intermediate_size": 4 * width if inner is None and isinstance(width, int) else inner}
 
 
 def write(config: TransformerConfig) -> dict[str, Any]:

@@ -20,8 +20,8 @@ def read_window(settings: Settings) -> dict[str, object]:
         return {"sliding_window": None}
     first = settings.get("max_window_layers", 28)
     if kinds := settings.get("layer_types"):
-        first = kinds.count("full_attention")
-        if any(kind != "sliding_attention" for kind in kinds[first:]):
+        first = kinds.count("full_attention") if isinstance(kinds, list) else 0
+        if not isinstance(kinds, list) or any(kind != "sliding_attention" for kind in kinds[first:]):
             raise InvalidInput(
                 "These layer_types are not supported.",
                 got=str(kinds)[:200],

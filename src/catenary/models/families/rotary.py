@@ -34,7 +34,7 @@ def read_rotary(settings: Settings) -> dict[str, object]:
     theta = given.pop("rope_theta", settings.get("rope_theta", 10_000.0))
     kind = given.pop("rope_type", None) or given.pop("type", None) or "default"  # `type` in older files
     given.pop("type", None)
-    if kind != "default" and kind not in STRETCHED:
+    if not isinstance(kind, str) or (kind != "default" and kind not in STRETCHED):
         raise InvalidInput(
             "This kind of rotary scaling is not supported.",
             got=repr(kind),

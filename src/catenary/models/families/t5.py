@@ -20,7 +20,7 @@ WRITTEN = {"gelu_tanh": "gelu_new"}
 
 def read(settings: Settings) -> dict[str, object]:
     kind = settings.get("feed_forward_proj", "relu")
-    if kind not in FEED_FORWARD:
+    if not isinstance(kind, str) or kind not in FEED_FORWARD:
         raise InvalidInput(
             "This feed_forward_proj is not supported.",
             got=repr(kind),

@@ -228,7 +228,8 @@ void forward_task(const Task &task, const Shape &shape, Heads<const T> q, Heads<
                            rounded_up / PER, o, QUERIES, size, lanes, shrink, fresh);
             fresh = false;
         }
-        for (long j = 0; j < lanes; j += W) store(shrink + j, 1.0f / load(total + j));
+        if (fresh) memset(o, 0, sizeof(float) * QUERIES * size);  // without a key there is nothing to take
+        for (long j = 0; j < lanes; j += W) store(shrink + j, fresh ? splat(0) : 1.0f / load(total + j));
         put_columns(o, shrink, queries, size, out.at(task.first_query + query, task.head), out.token);
         for (long i = 0; i < queries; i++) {
             lse[task.head * lse_head + task.first_query + query + i] = most[i] * LN2 + std::log(total[i]);
@@ -408,6 +409,12 @@ void backward(const void *q, const void *k, const void *v, const void *out, cons
             }
 }
 
+bool divides(const int64_t *borders, int64_t documents, int64_t tokens) {
+    for (int64_t d = 0; d < documents; d++)
+        if (borders[d + 1] < borders[d]) return false;
+    return borders[0] == 0 && borders[documents] == tokens;
+}
+
 #if defined(__AVX512BF16__)
 typedef uint32_t Bf16Word;
 #else
@@ -426,22 +433,27 @@ extern "C" {
 // Sizes of a head that are not a multiple of this are not for this machine's kernel.
 int attention_lanes() { return W; }
 
-void attention_forward(int is_bf16, const void *q, const void *k, const void *v, void *out, float *lse,
-                       const int64_t *strides, const int64_t *query_borders, const int64_t *key_borders,
-                       int64_t documents, int64_t heads, int64_t groups, int64_t size, int64_t window, float scale,
-                       int causal, int threads) {
+// Both return 1, and touch nothing, where the borders do not divide `tokens` and `keys` into documents.
+
+int attention_forward(int is_bf16, const void *q, const void *k, const void *v, void *out, float *lse,
+                      const int64_t *strides, const int64_t *query_borders, const int64_t *key_borders,
+                      int64_t documents, int64_t tokens, int64_t keys, int64_t heads, int64_t groups, int64_t size,
+                      int64_t window, float scale, int causal, int threads) {
+    if (!divides(query_borders, documents, tokens) || !divides(key_borders, documents, keys)) return 1;
     const Shape shape = shape_of(heads, groups, size, window, scale, causal, is_bf16);
     if (is_bf16)
         forward<Bf16Word, bf16>(q, k, v, out, lse, strides, query_borders, key_borders, documents, shape, threads);
     else
         forward<float, float>(q, k, v, out, lse, strides, query_borders, key_borders, documents, shape, threads);
+    return 0;
 }
 
-void attention_backward(int is_bf16, const void *q, const void *k, const void *v, const void *out, const float *lse,
-                        const void *d_out, void *d_q, void *d_k, void *d_v, float *partial_k, float *partial_v,
-                        const int64_t *strides, const int64_t *query_borders, const int64_t *key_borders,
-                        int64_t documents, int64_t heads, int64_t groups, int64_t size, int64_t window, float scale,
-                        int causal, int threads) {
+int attention_backward(int is_bf16, const void *q, const void *k, const void *v, const void *out, const float *lse,
+                       const void *d_out, void *d_q, void *d_k, void *d_v, float *partial_k, float *partial_v,
+                       const int64_t *strides, const int64_t *query_borders, const int64_t *key_borders,
+                       int64_t documents, int64_t tokens, int64_t keys, int64_t heads, int64_t groups, int64_t size,
+                       int64_t window, float scale, int causal, int threads) {
+    if (!divides(query_borders, documents, tokens) || !divides(key_borders, documents, keys)) return 1;
     const Shape shape = shape_of(heads, groups, size, window, scale, causal, is_bf16);
     if (is_bf16)
         backward<Bf16Word, bf16>(q, k, v, out, lse, d_out, d_q, d_k, d_v, partial_k, partial_v, strides, query_borders,
@@ -449,5 +461,6 @@ void attention_backward(int is_bf16, const void *q, const void *k, const void *v
     else
         backward<float, float>(q, k, v, out, lse, d_out, d_q, d_k, d_v, partial_k, partial_v, strides, query_borders,
                                key_borders, documents, shape, threads);
+    return 0;
 }
 }

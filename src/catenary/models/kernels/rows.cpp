@@ -103,8 +103,11 @@ void gated_backward(const T *dy, const T *gate, const T *up, T *d_gate, T *d_up,
 }
 
 // −log softmax(logits)[target] of each row, 0 where the target is negative; and its gradient, softmax − onehot.
+// Returns 1, and touches nothing, where a target is no entry of the row.
 template <class T>
-void surprise(const T *logits, const int64_t *targets, float *loss, T *gradient, long rows, long size, int threads) {
+int surprise(const T *logits, const int64_t *targets, float *loss, T *gradient, long rows, long size, int threads) {
+    for (long r = 0; r < rows; r++)
+        if (targets[r] >= size) return 1;
     const long whole = size / W * W;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (long r = 0; r < rows; r++) {
@@ -130,6 +133,7 @@ void surprise(const T *logits, const int64_t *targets, float *loss, T *gradient,
         for (long j = whole; j < size; j++) put(to + j, std::exp(one(from + j) - m) * share);
         put(to + targets[r], std::exp(picked - m) * share - 1.0f);
     }
+    return 0;
 }
 
 }  // namespace
@@ -157,9 +161,9 @@ void surprise(const T *logits, const int64_t *targets, float *loss, T *gradient,
                                int threads) {                                                                          \
         gated_backward(dy, gate, up, d_gate, d_up, count, threads);                                                    \
     }                                                                                                                  \
-    void surprise_##NAME(const T *logits, const int64_t *targets, float *loss, T *gradient, int64_t rows,              \
-                         int64_t size, int threads) {                                                                  \
-        surprise(logits, targets, loss, gradient, rows, size, threads);                                                \
+    int surprise_##NAME(const T *logits, const int64_t *targets, float *loss, T *gradient, int64_t rows,               \
+                        int64_t size, int threads) {                                                                   \
+        return surprise(logits, targets, loss, gradient, rows, size, threads);                                         \
     }
 
 extern "C" {

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from catenary.errors import InvalidInput
 from catenary.models.kernels.attention import DTYPES, lanes
 from catenary.models.kernels.build import library, threads
 
@@ -42,11 +43,13 @@ def fits(*tensors: Tensor) -> bool:
 
 def rms_norm(x: Tensor, weight_D: Tensor, epsilon: float) -> Tensor:
     """x / √(mean(x²) + ε) · w over the last dimension   (Zhang and Sennrich 2019)"""
+    assert weight_D.shape == x.shape[-1:]
     return _RMSNorm.apply(x, weight_D, epsilon)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def gated_silu(gate: Tensor, up: Tensor) -> Tensor:
     """silu(gate) · up   (Shazeer 2020)"""
+    assert gate.shape == up.shape
     return _GatedSilu.apply(gate, up)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -55,16 +58,29 @@ def turned(x_NHK: Tensor, cos_PK: Tensor, sin_PK: Tensor) -> Tensor:
 
     x may have any strides with a dense last dimension; K is twice a multiple of `lanes()`   (Su et al. 2021, §3.2)
     """
+    assert x_NHK.shape[2:] == cos_PK.shape[1:] == sin_PK.shape[1:]
+    assert len(cos_PK) == len(sin_PK) > 0
+    assert fits(cos_PK, sin_PK)
+    assert x_NHK.dtype == cos_PK.dtype
     return _Turned.apply(x_NHK, cos_PK, sin_PK)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def surprise_(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
     """−log softmax(logits)[target] of each row, (N,) fp32; the logits become its gradient, softmax − onehot.
 
-    A row with a negative target loses nothing and has no gradient.
+    A row with a negative target loses nothing and has no gradient. Raises InvalidInput for a target beyond the row.
     """
+    assert logits_NV.is_contiguous()
+    assert targets_N.shape == logits_NV.shape[:1]
+    targets_N = targets_N.to(torch.int64).contiguous()
     loss_N = torch.empty(len(logits_NV), dtype=torch.float32)
-    _call("surprise", logits_NV, logits_NV, targets_N, loss_N, logits_NV, *logits_NV.shape, threads())
+    if _call("surprise", logits_NV, logits_NV, targets_N, loss_N, logits_NV, *logits_NV.shape, threads()):
+        raise InvalidInput(
+            "A token to predict is not in the model's vocabulary.",
+            got=int(targets_N.max()),
+            expected="token ids below {size}",
+            size=logits_NV.shape[1],
+        )
     return loss_N
 
 
@@ -134,11 +150,11 @@ def _turn(x_NHK: Tensor, cos_PK: Tensor, sin_PK: Tensor, turn: float) -> Tensor:
     return y_NHK
 
 
-def _call(name: str, kind: Tensor, *arguments: Tensor | int | ctypes.c_float) -> None:
+def _call(name: str, kind: Tensor, *arguments: Tensor | int | ctypes.c_float) -> int:
     """The C function for tensors like `kind`; whole numbers are int64 but the last, the threads."""
     *given, last = arguments
     suffix = "bf16" if kind.dtype == torch.bfloat16 else "fp32"
-    getattr(library(), f"{name}_{suffix}")(*map(_argument, given), last)
+    return getattr(library(), f"{name}_{suffix}")(*map(_argument, given), last)  # type: ignore[no-any-return]
 
 
 def _argument(one: Tensor | int | ctypes.c_float) -> object:
