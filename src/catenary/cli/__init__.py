@@ -38,6 +38,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "chat": ("chat", "Talk with any model."),
     "classify": ("classify", "Label texts with any model."),
     "embed": ("embed", "Make vectors of texts with any model."),
+    "evaluate": ("evaluate", "Ask models a task, side by side, with intervals and paired tests."),
+    "match": ("match", "Find the documents that hold the longest spans of a text, word for word."),
     "bench": ("bench", "Measure how quickly a model answers here."),
     "serve": ("serve", "Serve the chain's endpoints over HTTP."),
     "gc": ("gc", "Remove artifacts that nothing needs any more."),

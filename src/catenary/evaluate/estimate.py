@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Method = Literal["wilson", "bca"]
+Method = Literal["wilson", "bca", "percentile"]
 
 LEVEL = 0.95
 RESAMPLES = 2000  # Efron & Tibshirani 1993, §14.2: BCa wants 1,000 or more

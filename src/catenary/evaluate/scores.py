@@ -25,7 +25,21 @@ from catenary.evaluate.intervals import Floats, Statistic, bca, bootstrap, resam
 from catenary.evaluate.paired import Comparison, shifted_p
 
 COMPARED = 2  # the first metrics, in which models are compared
-SHARES = frozenset({"exact", "accuracy", "f1", "entity", "answer"})  # figures between 0 and 1
+SHARES = frozenset(
+    {
+        "exact",
+        "accuracy",
+        "f1",
+        "entity",
+        "answer",
+        "completion",
+        "turns",
+        "coherence",
+        "mrr",
+        "ndcg",
+        "recall",
+    }
+)  # figures between 0 and 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
     collect   sources      files → documents with their licence, file and line
     curate    datasets     steps over documents: kept, or dropped for a reason; then split
     tokenize  tokenizers   text → a vocabulary
+    index     indexes      a dataset's tokens → where every span of them stands
     adopt     models       a model that others made, with its licence and digests
     count     models       the n-gram control of a language model
     count_tags  models     the hidden Markov control of a tagger
@@ -48,6 +49,7 @@ from catenary.stages.finetune import FINETUNE
 from catenary.stages.finetune_read import FINETUNE_READ
 from catenary.stages.finetune_tag import FINETUNE_TAG
 from catenary.stages.fit import FIT
+from catenary.stages.index import INDEX
 from catenary.stages.match import MATCH
 from catenary.stages.pretrain import PRETRAIN
 from catenary.stages.recurrent import RECURRENT
@@ -60,6 +62,7 @@ STAGES: tuple[Stage[Any], ...] = (
     COLLECT,
     CURATE,
     TOKENIZE,
+    INDEX,
     ADOPT,
     COUNT,
     COUNT_TAGS,

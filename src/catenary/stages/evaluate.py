@@ -6,6 +6,7 @@
       prose: {of: [memory, mt], on: help.test, metrics: [bleu, chrf]}
       replies: {of: [base, helper], on: talk.test, metrics: [reply_perplexity], control: base}
       fluency: {of: [trigram, writer], on: reviews.test, metrics: [perplexity, bits_per_byte]}
+      quiz: {of: [base, helper], task: tasks/quiz.yaml}         # a task file: what is asked, and what is right
 
 What is measured follows from the models' task: labels, several labels, numbers, tags or answers (`measures.py`). The
 first model of `of` that is a control (or `control:`) is what the others are compared with, pair by pair on
@@ -16,13 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from catenary.chain.stage import Estimate, Ref, Settings, Stage, Work
+from catenary.chain.stage import Estimate, Ref, Settings, ShaOf, Stage, Work
 from catenary.errors import InvalidInput
 from catenary.messages import LANGUAGES
+from catenary.stages.by_task import by_task
 from catenary.stages.classifier import is_control
 from catenary.stages.measures import LESS_IS_BETTER, MEASURES, Measured, task_of
 
@@ -65,7 +68,8 @@ class EvaluateSettings(Settings):
     """Which models, on which split of which dataset (`reviews.test`), by which metrics."""
 
     of: Annotated[list[str], Ref("models")] = Field(min_length=1)
-    on: Annotated[str, Ref("datasets", parts=True)]
+    on: Annotated[str | None, Ref("datasets", parts=True)] = None
+    task: str | None = Field(None, description="a task file (YAML) beside the chain, in place of `on`")
     metrics: list[str] | None = Field(default=None, min_length=1, description="none: those of the task")
     control: str | None = None
     seed: int = 17  # of the bootstrap
@@ -88,7 +92,13 @@ class EvaluateSettings(Settings):
 
     @model_validator(mode="after")
     def _agrees(self) -> EvaluateSettings:
-        if self.split not in SPLITS:
+        if (self.on is None) == (self.task is None):
+            raise InvalidInput(
+                "An evaluation is on a dataset's split, or by a task.",
+                got="on, task" if self.on else "neither",
+                expected="`on: reviews.test`, or `task: quiz.yaml`",
+            )
+        if self.on is not None and self.split not in SPLITS:
             raise InvalidInput(
                 "An evaluation names a split.", got=self.on, expected="for example `reviews.test`"
             )
@@ -117,12 +127,12 @@ class EvaluateSettings(Settings):
     @property
     def split(self) -> str:
         """The split of `on`: what stands behind the dot, `test` where nothing does."""
-        return self.on.partition(".")[2] or "test"
+        return (self.on or "").partition(".")[2] or "test"
 
 
 def recipe(settings: EvaluateSettings) -> Mapping[str, Any]:
     """The models' names stay: the report and the gates call the figures by them."""
-    told = {
+    told: dict[str, Any] = {
         "of": settings.of,
         "split": settings.split,
         "metrics": settings.metrics,
@@ -138,6 +148,15 @@ def recipe(settings: EvaluateSettings) -> Mapping[str, Any]:
     return told
 
 
+def content(name: str, settings: EvaluateSettings, base: Path, sha_of: ShaOf) -> Mapping[str, Any]:
+    """What a task's files hold now."""
+    if settings.task is None:
+        return {}
+    from catenary.evaluate.task import files_of
+
+    return {"task": {path.name: sha_of(path) for path in files_of(base / settings.task)}}
+
+
 def run(work: Work[EvaluateSettings]) -> Mapping[str, Any]:
     from catenary.evaluate import verdict, write_report
     from catenary.stages import written
@@ -146,6 +165,8 @@ def run(work: Work[EvaluateSettings]) -> Mapping[str, Any]:
     settings = work.settings
     models = {name: work.inputs[f"of.{name}"] for name in settings.of}
     control = settings.control or next((name for name, model in models.items() if is_control(model)), None)
+    if settings.task is not None:
+        return by_task(work, models, control)
     if settings.metrics and OF_LANGUAGE_MODELS.issuperset(settings.metrics):
         return language_models(work, models, control, settings)
     if settings.metrics and (OF_WRITERS | OF_REPLIES).issuperset(settings.metrics):
@@ -200,5 +221,6 @@ EVALUATE = Stage(
     settings=EvaluateSettings,
     run=run,
     recipe=recipe,
+    content=content,
     estimate=lambda settings, sizes: Estimate(1.0 + len(settings.of), 1 << 30, 1 << 20),
 )
