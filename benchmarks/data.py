@@ -1,11 +1,11 @@
-"""Curation: ours and the peers', the same documents, the same rules: megabytes of text a second, each stage and in
-total.
+"""Curation: ours and the peers', the same documents, the same rules: megabytes of text and documents a second, each
+stage and in total.
 
     python -m benchmarks.data FOLDER [MEGABYTES] [PEERS]       # FOLDER keeps what is downloaded
 
 PEERS is the Python of an environment with `datatrove[processing]` and `py-data-juicer`, made by `make bench-data`;
-both pin what Catenary does not want. A peer gets the first part of the documents, as much as it does in about a
-minute.
+both pin what Catenary does not want. A peer gets the first part of the documents, as much as it does in some seconds a
+stage; its whole chain is what its stages take together, without the language and the duplicates that ours does too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from benchmarks.data_corpus import corpus, planted
+from benchmarks.data_corpus import corpus, pages, planted
 from catenary.data.batches import batch_of
 from catenary.data.curate import curate, curate_files
 from catenary.data.shards import ParquetSink, shard_path
@@ -45,6 +45,7 @@ CHAIN: list[object] = [
     "redact",
     {"dedup": {"near": 0.8}},
 ]
+IN_CHAIN = ("gopher", "repetition", "personal data")  # of what peers have, that our chain does too
 PEER_BYTES = 2_000_000
 PEERS = Path(__file__).with_name("data_peers.py")
 
@@ -85,10 +86,12 @@ def write_shards(texts: list[str], folder: Path) -> list[Path]:
     return paths
 
 
-def of_stages(name: str, texts: list[str], peers: Path | None) -> None:
-    """Print our rate at each stage, and the peers'."""
-    size = megabytes(texts)
-    theirs: dict[str, dict[str, float]] = {}
+Rates = dict[str, dict[str, float]]  # stage → peer → MB/s
+
+
+def of_peers(name: str, texts: list[str], peers: Path | None) -> Rates:
+    """What the peers' own Python measures."""
+    theirs: Rates = {}
     if peers:
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump({"language": name, "texts": head(texts, PEER_BYTES)}, file)
@@ -100,19 +103,31 @@ def of_stages(name: str, texts: list[str], peers: Path | None) -> None:
                 theirs.setdefault(told["stage"], {})[told["peer"]] = told["rate"]
         if not theirs:
             print(ended.stderr[-2000:])
-    print(f"\n{name}: {len(texts)} documents, {size:.1f} MB; MB/s on one core")
-    for stage, step in STAGES.items():
+    return theirs
+
+
+def of_stages(name: str, texts: list[str], peers: Path | None, stages: dict[str, object]) -> dict[str, float]:
+    """Print our rate at each stage, and the peers'; their whole chains, as far as they have one."""
+    size = megabytes(texts)
+    theirs = of_peers(name, texts, peers)
+    print(f"\n{name}: {len(texts)} documents, {size:.1f} MB; MB/s (documents/s) on one core")
+    for stage, step in stages.items():
         curate(texts[:20], [step])  # compiled, loaded
         began = time.perf_counter()
         curate(texts, [step])
-        rate = size / (time.perf_counter() - began)
+        took = time.perf_counter() - began
+        rate = size / took
         beside = "".join(
             f"   {peer} {one:.2f} ({rate / one:.0f} ×)" for peer, one in theirs.get(stage, {}).items()
         )
-        print(f"  {stage:<16} {rate:>8.1f}{beside}")
+        print(f"  {stage:<16} {rate:>8.1f} ({len(texts) / took:,.0f}){beside}")
+    return {
+        peer: 1 / sum(1 / theirs[stage][peer] for stage in IN_CHAIN if peer in theirs.get(stage, {}))
+        for peer in theirs.get("gopher", {})
+    }
 
 
-def of_chain(texts: list[str], folder: Path) -> None:
+def of_chain(texts: list[str], folder: Path, theirs: dict[str, float]) -> None:
     """Print the rate of the whole chain from shards to a dataset, with one worker and two."""
     size = megabytes(texts)
     shards = write_shards(texts, folder / "raw")
@@ -123,7 +138,12 @@ def of_chain(texts: list[str], folder: Path) -> None:
         report = curate_files(shards, CHAIN, None, work / "out", work / "state", workers=workers)
         rates[workers] = size / (time.perf_counter() - began)
         print(
-            f"  whole chain, {workers} worker(s): {rates[workers]:.1f} MB/s, {report.kept} of {report.documents} kept"
+            f"  whole chain, {workers} worker(s): {rates[workers]:.1f} MB/s, "
+            f"{rates[workers] / size * len(texts):,.0f} documents/s, {report.kept} of {report.documents} kept"
+        )
+    for peer, rate in theirs.items():
+        print(
+            f"  {peer}, its stages of the chain: {rate:.3f} MB/s (ours with one worker: {rates[1] / rate:.0f} ×)"
         )
     print(f"  two over one: {rates[2] / rates[1]:.2f}")
 
@@ -135,13 +155,18 @@ def main() -> None:
     english, chinese = corpus(folder)
     parse_steps(CHAIN)
     both: list[str] = []
+    chains: dict[str, float] = {}
     for name, texts in (("en", english), ("zh", chinese)):
         texts = planted(head([text for text in texts if text.strip()], size), 0.1)
-        of_stages(name, texts, peers)
+        for peer, rate in of_stages(name, texts, peers, STAGES).items():
+            chains[peer] = (
+                2 / (1 / chains[peer] + 1 / rate) if peer in chains else rate
+            )  # as much of each language
         both += texts
+    of_stages("html", head(pages(folder), size), peers, {"html": "extract"})
     print(f"\nfrom shards to a dataset, {megabytes(both):.0f} MB of both languages")
     with tempfile.TemporaryDirectory() as place:
-        of_chain(both, Path(place))
+        of_chain(both, Path(place), chains)
 
 
 if __name__ == "__main__":

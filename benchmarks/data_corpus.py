@@ -44,6 +44,13 @@ def corpus(folder: Path) -> tuple[list[str], list[str]]:
     return english, chinese
 
 
+def pages(folder: Path) -> list[str]:
+    """The corpus's HTML pages with their markup, in some order that is always the same."""
+    found = sorted((folder / "unpacked/usr/share/doc").rglob("*.html"))
+    random.Random(17).shuffle(found)
+    return [path.read_text("utf-8", errors="replace") for path in found]
+
+
 def planted(texts: list[str], share: float, seed: int = 5) -> list[str]:
     """`texts` with near copies of some among them: of each such, one word or character in a hundred is another."""
     r = random.Random(seed)

@@ -75,9 +75,24 @@ def measure(peer: str, stage: str, texts: list, make: object, document: object) 
         print(f"{peer} {stage}: {error!r}", file=sys.stderr)
 
 
+def pages(texts: list, language: str) -> None:
+    """Main text of HTML pages: datatrove's way is trafilatura; data-juicer strips tags."""
+    from datatrove.pipeline.extractors import Trafilatura
+
+    extractor = Trafilatura()
+    measure("datatrove", "html", texts, lambda: extractor.extract, lambda text: text)
+
+
+def stripped(texts: list, language: str) -> None:
+    from data_juicer.ops import load_ops
+
+    [op] = load_ops([{"clean_html_mapper": {}}])
+    measure("data-juicer", "html", texts, lambda: op.process_batched, lambda text: {"text": [text]})
+
+
 if __name__ == "__main__":
     told = json.loads(Path(sys.argv[1]).read_text("utf-8"))
-    for side in (datatrove, data_juicer):
+    for side in (pages, stripped) if told["language"] == "html" else (datatrove, data_juicer):
         try:
             side(told["texts"], told["language"])
         except ImportError as error:
