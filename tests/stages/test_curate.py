@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,34 @@ def test_a_dataset_and_its_tagger_in_a_circle(tmp_path: Path) -> None:
     )
     with pytest.raises(InvalidInput, match="in turn"):
         load(path, STAGES)
+
+
+@pytest.mark.slow
+def test_variants_that_went_through_models_of_the_chain(tmp_path: Path) -> None:
+    """Two translators after one another, as there and back; these two write the first character twice."""
+    rows = [{"source": a + b + c + d, "target": a * 2} for a, b, c, d in permutations("春夏秋冬风花", 4)]
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (tmp_path / "pairs.jsonl").write_text("".join(lines), "utf-8")
+    (tmp_path / "words.txt").write_text("\n".join(row["source"] for row in rows[::20]) + "\n", "utf-8")
+    shape = "hidden_size: 32, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 64"
+    chain = f"""
+schema: 1
+project: {{name: variants, languages: [zh]}}
+sources:
+  pairs: {{path: pairs.jsonl, licence: MIT}}
+  words: {{path: words.txt, format: lines, licence: MIT}}
+datasets:
+  pairs: {{from: pairs, steps: []}}
+  clean: {{from: words, steps: [], augment: {{copies: 1}}, back_translate: [there, back]}}
+tokenizers:
+  zh: {{from: pairs, kind: char, vocab_size: 50}}
+models:
+  there: {{family: marian, objective: translate, from: pairs, tokenizer: zh, {shape}, steps: 150, learning_rate: 0.005}}
+  back: {{init: there, task: translate, from: pairs, steps: 5}}
+"""
+    index = read_index((done := made(tmp_path / "catenary.yaml", chain)).path).to_pylist()
+    variants = [row for row in index if row["duplicate_of"]]
+    assert len(variants) > 9
+    texts = dict(zip(*read_split(done.path, "train", ["id", "text"]).to_pydict().values(), strict=True))
+    assert all(len(set(texts[row["id"]])) < 4 for row in variants)  # written by the models, not by the user
+    assert {row["duplicate_of"] for row in variants} <= texts.keys()

@@ -1,0 +1,45 @@
+"""Twice the corpus takes no more memory: it is curated shard by shard."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from catenary.data.shards import shard_path
+from catenary.records import Document
+from tests.data.shards import write_shard
+
+STEPS = ["normalise", {"language": ["en"]}, {"quality": ["repetition"]}, "redact", {"dedup": {"near": 0.8}}]
+CURATED = f"""
+import resource, sys
+from pathlib import Path
+from catenary.data import curate_files
+folder = Path(sys.argv[1])
+curate_files(sorted(folder.glob("raw-*")), {STEPS!r}, None, folder / "out", folder / "state")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+SHARD_DOCUMENTS, WORDS = 400, 600  # 1.4 MB of text
+
+
+def peak_megabytes(folder: Path, shards: int) -> int:
+    for at in range(shards):
+        r = random.Random(at)
+        words = ["".join(r.choices("aeinorst", k=r.randrange(2, 9))) for _ in range(5000)]
+        texts = (" ".join(r.choices(words, k=WORDS)) for _ in range(SHARD_DOCUMENTS))
+        named = [Document(text, source="s", file=f"{at}-{n}") for n, text in enumerate(texts)]
+        write_shard(shard_path(folder, "raw", at), named)
+    done = subprocess.run(
+        [sys.executable, "-c", CURATED, str(folder)], check=True, capture_output=True, text=True
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.slow
+def test_twice_the_corpus_in_the_same_memory(tmp_path: Path) -> None:
+    once, twice = peak_megabytes(tmp_path / "once", 8), peak_megabytes(tmp_path / "twice", 16)
+    assert twice < once + 40  # 11 MB more of text, of which no step holds more than a shard
+    assert twice < 600
