@@ -3,49 +3,63 @@
 with Store.open(home) as store:
     endpoint = open_endpoint(chain, store, "sentiment")        # refused unless it is released
     answer(endpoint, ["…"], save_receipt=save_receipt_in(store))   # what `catenary ask` does
-    run(service(chain, store), port=8000)                      # what `catenary serve` does
+    run(gateway(chain, store), port=8000)                      # what `catenary serve` does
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from catenary import store as stores
+from catenary.access import api_key_rows
 from catenary.chain.plan import plan
+from catenary.chain.serve_settings import EndpointSettings, GuardRule, UpstreamSettings
 from catenary.chain.spec import Chain
 from catenary.chain.trace import trace
 from catenary.digest import digest, file_sha256
-from catenary.errors import Damaged, NotFound, Refused
+from catenary.errors import Damaged, InvalidInput, NotFound, Refused
 from catenary.serve import Endpoint, Limits, Receipt, SaveReceipt
+from catenary.serve.receipts import ReleaseStatus
 from catenary.stages.nearest import nearest
 from catenary.stages.standing import standing
 from catenary.store import Artifact, Store
 
+if TYPE_CHECKING:
+    from catenary.serve.engine import Engine
+    from catenary.serve.gateway import Gateway
+    from catenary.serve.guard import Guard
+    from catenary.serve.served import Served
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What the HTTP application stands on. `get_receipt` and `trace` raise NotFound for an unknown id."""
-
-    endpoints: Mapping[str, Endpoint]
-    save_receipt: SaveReceipt
-    get_receipt: Callable[[str], Mapping[str, Any]]
-    trace: Callable[[str], Mapping[str, Any]]
+NO_KEY = "-"
+"""Stands for the key in what a service without keys counts."""
 
 
-def service(chain: Chain, store: Store, *, unreleased: bool = False) -> Service:
-    """All endpoints of a chain. Raises what `open_endpoint` raises."""
-    if not chain.serve.endpoints:
+def gateway(chain: Chain, store: Store, *, unreleased: bool = False) -> Gateway:
+    """All endpoints of a chain, ready to be run. Raises what `open_endpoint` raises."""
+    from catenary.serve.admission import Admission
+    from catenary.serve.cache import Cache
+    from catenary.serve.callers import Callers, KeySource
+    from catenary.serve.gateway import Gateway
+    from catenary.serve.label import Label
+    from catenary.serve.ledger import Ledger
+    from catenary.serve.metrics import Metrics
+
+    settings = chain.serve
+    if not settings.endpoints:
         raise NotFound(
             "The chain declares no endpoint.",
             expected="`serve: {endpoints: {name: {release: …}}}`",
             next="catenary schema",
         )
-    return Service(
-        {name: open_endpoint(chain, store, name, unreleased=unreleased) for name in chain.serve.endpoints},
-        save_receipt=save_receipt_in(store),
+    served = {name: open_served(chain, store, name, unreleased=unreleased) for name in settings.endpoints}
+    limits = replace(Limits(), **settings.limits.model_dump(exclude_none=True))
+    made = Gateway(
+        endpoints=served,
+        ledger=Ledger(save_answers_in(store)),
         get_receipt=lambda id: dict(store.receipt(id).body),
         trace=lambda id: trace(
             store,
@@ -53,17 +67,104 @@ def service(chain: Chain, store: Store, *, unreleased: bool = False) -> Service:
             standing=lambda release: standing(store, release).sentence,
             nearest=nearest,
         ).to_json(),
+        limits=limits,
+        admission=Admission(limits),
+        callers=Callers(KeySource(lambda: _api_keys(store), lambda day: _spent(store, day))),
+        metrics=Metrics(),
+        guard=_guard(chain, served),
+        cache=None if settings.cache is None else Cache(settings.cache.megabytes << 20),
+        label=None if settings.label is None else Label(settings.label.producer, settings.label.visible),
+        add_feedback=lambda receipt, kind, body, consent, licence: store.add_feedback(
+            receipt, kind=kind, body=body, consent=consent, licence=licence
+        ),
+        read_usage=lambda since, until: usage_table(chain, store, since=since, until=until),
     )
+    if settings.retention_days is not None:
+        days = timedelta(days=settings.retention_days)
+        made.forget_texts = lambda: store.forget_texts(datetime.now(UTC) - days)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """What stands behind an endpoint."""
+
+    artifact: Artifact
+    status: ReleaseStatus
+    model_digest: str
+    created: int
 
 
 def open_endpoint(chain: Chain, store: Store, name: str, *, unreleased: bool = False) -> Endpoint:
-    """The endpoint of this name, its release checked and loaded.
+    """The endpoint of this name, its release checked and loaded in this process.
 
     Raises NotFound for an unknown endpoint or a release that is not made; Refused for one that a gate refused or that
-    is not signed, unless `unreleased`; Damaged where a file of the release is not what was signed.
+    is not signed, unless `unreleased`; Damaged where a file of the release is not what was signed; InvalidInput for an
+    endpoint that labels nothing.
     """
     from catenary.inference import load
+    from catenary.inference.does import does
 
+    behind = _behind(chain, store, name, unreleased=unreleased)
+    found = does(behind.artifact.path)
+    if found != "classify":
+        raise InvalidInput(
+            "This endpoint labels nothing.",
+            got=f"{name}: {found}",
+            expected="an endpoint of a classifier; others answer over HTTP",
+            next="catenary serve",
+        )
+    return Endpoint(
+        name=name,
+        classifier=load(behind.artifact.path),
+        release=behind.artifact.id,
+        status=behind.status,
+        model_digest=behind.model_digest,
+        created=behind.created,
+        keep_texts=chain.serve.endpoints[name].keep_texts,
+    )
+
+
+def open_served(chain: Chain, store: Store, name: str, *, unreleased: bool = False) -> Served:
+    """The endpoint of this name, its release checked, with an engine that starts with the service.
+
+    Raises what `open_endpoint` raises, but serves whatever a model here does.
+    """
+    from catenary.inference.does import does
+    from catenary.serve.balance import Balanced
+    from catenary.serve.local_engine import LocalEngine, command_for
+    from catenary.serve.served import Served
+
+    settings = chain.serve.endpoints[name]
+    if settings.upstream is not None:
+        return _open_upstream(store, name, settings, settings.upstream)
+    behind = _behind(chain, store, name, unreleased=unreleased)
+    found = does(behind.artifact.path)
+    if found == "read":
+        raise InvalidInput(
+            "Models that find answers in passages are not served by this version.",
+            got=name,
+            expected="a model that writes, labels, tags or makes vectors",
+        )
+    chosen = settings.engine
+    if chosen == "auto" and found == "generate" and settings.model is not None:
+        chosen = "openvino"  # what is not released may be converted; a release is served as it was signed
+    task = "generate" if found == "translate" else found
+    command = command_for(behind.artifact.path, task, engine=chosen, threads=settings.threads)
+    engines = [LocalEngine(command, name=f"{name}/{at}") for at in range(settings.replicas)]
+    return Served(
+        name=name,
+        task=found,
+        engine=engines[0] if len(engines) == 1 else Balanced(engines),
+        release=behind.artifact.id,
+        status=behind.status,
+        model_digest=behind.model_digest,
+        created=behind.created,
+        keep_texts=settings.keep_texts,
+    )
+
+
+def _behind(chain: Chain, store: Store, name: str, *, unreleased: bool) -> _Behind:
     if name not in chain.serve.endpoints:
         raise NotFound(
             "The chain has no endpoint of this name.",
@@ -71,86 +172,258 @@ def open_endpoint(chain: Chain, store: Store, name: str, *, unreleased: bool = F
             expected="one of: {names}",
             names=", ".join(chain.serve.endpoints) or "-",
         )
-    step = plan(chain, store)[f"releases.{chain.serve.endpoints[name].release}"]
+    settings = chain.serve.endpoints[name]
+    link = f"models.{settings.model}" if settings.model else f"releases.{settings.release}"
+    step = plan(chain, store)[link]
     if not step.reused:
         raise NotFound(
             "The release of this endpoint has not been made yet as the chain file declares it.",
             got=step.link.full_name,
             next=f"catenary run {step.link.full_name}",
         )
-    release = store.get(step.id)
-    where = standing(store, release)
-    if not where.released and not unreleased:
+    artifact = store.get(step.id)
+    if artifact.kind == "release":
+        where = standing(store, artifact)
+        released, got = where.released, where.sentence
+        missing = where.missing_roles
+    else:
+        released, got, missing = False, "a model without a release", ()
+    if not released and not unreleased:
         raise Refused(
             "This release may not be served.",
-            got=where.sentence,
+            got=got,
             expected="all gates passed and every required role's sign-off",
-            next=f"catenary sign {step.link.name} --as {where.missing_roles[0]}"
-            if where.missing_roles
+            next=f"catenary sign {step.link.name} --as {missing[0]}"
+            if missing
             else f"catenary show {step.link.full_name}",
         )
-    _check_files(release)
-    return Endpoint(
-        name=name,
-        classifier=load(release.path),
-        release=release.id,
-        status="released" if where.released else "unreleased",
-        model_digest=digest({path: entry.sha256 for path, entry in release.manifest.files.items()}),
-        created=int(
-            next(row for row in store.artifacts("release") if row.id == release.id).committed_at.timestamp()
-        ),
+    _check_files(artifact)
+    row = next(row for row in store.artifacts(artifact.kind) if row.id == artifact.id)
+    return _Behind(
+        artifact,
+        "released" if released else "unreleased",
+        digest({path: entry.sha256 for path, entry in artifact.manifest.files.items()}),
+        int(row.committed_at.timestamp()),
     )
 
 
-def save_receipt_in(store: Store) -> SaveReceipt:
-    """Keeps receipts in the catalog; returns when each is there for good."""
+def _open_upstream(store: Store, name: str, settings: EndpointSettings, upstream: UpstreamSettings) -> Served:
+    """Another server under our rules: what answers there is declared, not known, and each receipt says so."""
+    import os
 
-    def save(receipt: Receipt) -> None:
-        store.add_receipt(
-            stores.Receipt(
-                id=receipt.id,
-                at=datetime.fromisoformat(receipt.at),
-                endpoint=receipt.endpoint,
-                app=receipt.app,
-                release_id=receipt.release,
-                unreleased=receipt.status != "released",
-                key_id=None,
-                body=receipt.to_json(),
+    from catenary.serve.balance import Balanced
+    from catenary.serve.served import Served
+    from catenary.serve.upstream import Upstream
+
+    secret = None
+    if upstream.api_key is not None:
+        secret = os.environ.get(upstream.api_key.removeprefix("env:"))
+        if not secret:
+            raise NotFound(
+                "The environment holds no such secret.",
+                got=upstream.api_key,
+                expected="an environment variable of this name",
             )
+    declared = upstream_artifact(store, upstream)
+    engines: list[Engine] = [
+        Upstream(
+            url,
+            upstream.model,
+            secret=secret,
+            timeout_seconds=upstream.timeout_seconds,
+            retries=upstream.retries,
+        )
+        for url in upstream.urls
+    ]
+    return Served(
+        name=name,
+        task=upstream.task,
+        engine=engines[0] if len(engines) == 1 else Balanced(engines),
+        release=declared,
+        status="unreleased",
+        model_digest="",
+        keep_texts=settings.keep_texts,
+        upstream=", ".join(upstream.urls),
+    )
+
+
+def upstream_artifact(store: Store, upstream: UpstreamSettings) -> str:
+    """The id of the artifact that says which server and model answer: receipts lead to it."""
+    from catenary.store import recipe_id
+
+    recipe: dict[str, Any] = {"urls": sorted(upstream.urls), "model": upstream.model}
+    made = recipe_id("upstream", 1, recipe, {})
+    if not store.has(made):
+        with store.workspace(made, wait=True) as workspace:
+            if not store.has(made):
+                (workspace.out / "upstream.txt").write_text(
+                    f"{upstream.model}\n" + "\n".join(sorted(upstream.urls)) + "\n"
+                )
+                store.commit(
+                    workspace,
+                    id=made,
+                    kind="upstream",
+                    stage="upstream",
+                    version=1,
+                    settings=recipe,
+                    inputs={},
+                    report={"headline": {"model": upstream.model}},
+                )
+    return made
+
+
+def _guard(chain: Chain, served: Mapping[str, Served]) -> Guard:
+    from catenary.serve.guard import Guard, Rule
+    from catenary.serve.guard import rules as kinds
+
+    def made(rule: GuardRule) -> Rule:
+        from catenary.data.keyword_lists import LISTS
+
+        name, settings = rule.rule
+        if name == "keywords":
+            unknown = [one for one in settings.lists if one not in LISTS]
+            if unknown:
+                raise InvalidInput(
+                    "There is no such list of keywords.",
+                    got=", ".join(unknown),
+                    expected="one of: {names}",
+                    names=", ".join(LISTS),
+                )
+            words = {**{one: LISTS[one] for one in settings.lists}, **settings.words}
+            return kinds.Keywords(words, settings.do, settings.at_least)
+        if name == "redact":
+            return kinds.PersonalData(settings.kinds, settings.do)
+        if name == "injection":
+            return kinds.Injection(settings.do, settings.threshold)
+        if name == "length":
+            return kinds.Length(settings.most, settings.do)
+        if name == "topics":
+            return kinds.Topics(settings.topics, settings.only, settings.at_least, settings.do)
+        judge = served[settings.endpoint]
+        if judge.task != "classify":
+            raise InvalidInput("This endpoint labels nothing.", got=f"{judge.name}: {judge.task}")
+
+        async def classify(text: str) -> Mapping[str, float]:
+            [told] = await judge.engine.classify([text])
+            return told.scores
+
+        return kinds.Classifier(judge.name, frozenset(settings.labels), settings.above, classify, settings.do)
+
+    return Guard(
+        tuple(made(rule) for rule in chain.serve.guard.input),
+        tuple(made(rule) for rule in chain.serve.guard.output),
+    )
+
+
+def _api_keys(store: Store) -> list[Any]:
+    with store.reading() as connection:
+        return api_key_rows(connection)
+
+
+def _spent(store: Store, day: date) -> Mapping[str, int]:
+    spent: Counter[str] = Counter()
+    for row in store.usage(since=day, until=day):
+        spent[row.key_id] += row.input_tokens + row.output_tokens
+    return spent
+
+
+def usage_table(
+    chain: Chain, store: Store, *, since: date | None = None, until: date | None = None
+) -> list[dict[str, Any]]:
+    """What keys used of models, a day each, with what it costs by each key's plan: plain values."""
+    with store.reading() as connection:
+        keys = {key.id: key for key in api_key_rows(connection)}
+    told = []
+    for row in store.usage(since=since, until=until):
+        key = keys.get(row.key_id)
+        plan_name = "" if key is None else key.plan
+        price = chain.serve.plans.get(plan_name)
+        cost = None
+        if price is not None:
+            cost = round(
+                row.input_tokens / 1000 * price.input_per_1000
+                + row.output_tokens / 1000 * price.output_per_1000
+                + row.requests * price.per_request,
+                6,
+            )
+        told.append(
+            {
+                "day": row.day.isoformat(),
+                "key": row.key_id,
+                "name": "" if key is None else key.name,
+                "model": row.model,
+                "plan": plan_name,
+                "requests": row.requests,
+                "input_tokens": row.input_tokens,
+                "output_tokens": row.output_tokens,
+                "cost": cost,
+                "currency": "" if price is None else price.currency,
+            }
+        )
+    return told
+
+
+def save_receipt_in(store: Store) -> SaveReceipt:
+    """Keeps a receipt in the catalog; returns when it is there for good."""
+    save = save_answers_in(store)
+    return lambda receipt: save([receipt])
+
+
+def save_answers_in(store: Store) -> Callable[[Sequence[Receipt]], None]:
+    """Keeps receipts and what they cost in the catalog, in one transaction; returns when they are there for good."""
+
+    def save(receipts: Sequence[Receipt]) -> None:
+        requests: Counter[tuple[date, str, str]] = Counter()
+        read: Counter[tuple[date, str, str]] = Counter()
+        written: Counter[tuple[date, str, str]] = Counter()
+        for receipt in receipts:
+            day = datetime.fromisoformat(receipt.at).astimezone(UTC).date()
+            of = (day, receipt.key or NO_KEY, receipt.endpoint)
+            requests[of] += 1
+            read[of] += receipt.tokens if receipt.input_tokens is None else receipt.input_tokens
+            written[of] += receipt.output_tokens
+        store.add_answers(
+            [_stored(receipt) for receipt in receipts],
+            [stores.Usage(*of, count, read[of], written[of]) for of, count in sorted(requests.items())],
         )
 
     return save
 
 
-def _check_files(release: Artifact) -> None:
+def _stored(receipt: Receipt) -> stores.Receipt:
+    return stores.Receipt(
+        id=receipt.id,
+        at=datetime.fromisoformat(receipt.at),
+        endpoint=receipt.endpoint,
+        app=receipt.app,
+        release_id=receipt.release,
+        unreleased=receipt.status != "released",
+        key_id=receipt.key,
+        body=receipt.to_json(),
+    )
+
+
+def _check_files(artifact: Artifact) -> None:
     """Every file is what the manifest, and so every sign-off, says it is."""
-    for name, entry in release.manifest.files.items():
-        if file_sha256(release.path / name) != entry.sha256:
+    for name, entry in artifact.manifest.files.items():
+        if file_sha256(artifact.path / name) != entry.sha256:
             raise Damaged(
                 "A file of the release is not what was signed, so it is not loaded.",
-                where=str(release.path / name),
+                where=str(artifact.path / name),
                 next="catenary verify",
             )
 
 
 def run(
-    service: Service,
+    gateway: Gateway,
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
     allow_remote: bool = False,
-    limits: Limits | None = None,
     on_listening: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until a signal ends it; see `catenary.serve.listen.listen`."""
     from catenary.serve.app import create_app
     from catenary.serve.listen import listen
 
-    app = create_app(
-        service.endpoints,
-        save_receipt=service.save_receipt,
-        get_receipt=service.get_receipt,
-        trace=service.trace,
-        limits=limits,
-    )
-    listen(app, host=host, port=port, allow_remote=allow_remote, limits=limits, on_listening=on_listening)
+    listen(create_app(gateway), host=host, port=port, allow_remote=allow_remote, on_listening=on_listening)

@@ -1,7 +1,7 @@
 """A server to test against, in its own process: `python -m tests.serve.application <folder> [limit=value …]`.
 
-It answers with the tiny model of tests/inference and with `slow`, a classifier that takes 50 ms a text, hears
-a stop in between, and takes "crash" as its cue to fail. Receipts are lines of `receipts.jsonl`, on disk.
+It answers with the tiny classifier of tests/inference, with `slow` and `kept` (see slow_engine.py), with a writer of
+the same kind, and with a tiny real one where there is one. Receipts are lines of `receipts.jsonl`, on disk.
 """
 
 from __future__ import annotations
@@ -10,48 +10,25 @@ import json
 import logging
 import os
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from catenary.errors import NotFound
-from catenary.inference import Scores, Stop, load, never
-from catenary.inference.port import go_on
-from catenary.serve import Endpoint, Limits, Receipt
-from catenary.server import Service, run
-
-
-class SlowClassifier:
-    """Behind the real port, as a large model would be: slow, and stoppable."""
-
-    labels = ("yes", "no")
-
-    def __init__(self, log: Path) -> None:
-        self._log = log
-        log.touch()
-
-    def classify(self, texts: Sequence[str], *, stop: Stop = never) -> list[Scores]:
-        told = []
-        for text in texts:
-            try:
-                go_on(stop)
-            except Exception:
-                self._note("stopped")
-                raise
-            if text == "crash":
-                raise RuntimeError("secret inner words")
-            if text == "lost":
-                raise NotFound("A file is gone.", where="/secret/path")
-            time.sleep(0.05)
-            told.append(Scores({"yes": 0.75, "no": 0.25}, tokens=len(text), truncated=False))
-        self._note("done")
-        return told
-
-    def _note(self, event: str) -> None:
-        with self._log.open("a") as file:
-            file.write(event + "\n")
+from catenary.serve import Limits, Receipt
+from catenary.serve.admission import Admission
+from catenary.serve.cache import Cache
+from catenary.serve.callers import Callers
+from catenary.serve.gateway import Gateway
+from catenary.serve.guard import Guard
+from catenary.serve.guard.rules import Injection, Keywords, PersonalData
+from catenary.serve.label import Label
+from catenary.serve.ledger import Ledger
+from catenary.serve.local_engine import LocalEngine, command_for
+from catenary.serve.metrics import Metrics
+from catenary.serve.served import Served
+from catenary.server import run
 
 
 class ReceiptLines:
@@ -60,11 +37,12 @@ class ReceiptLines:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def save(self, receipt: Receipt) -> None:
-        if receipt.texts[0].text == "unsaved":
+    def save(self, receipts: Sequence[Receipt]) -> None:
+        if any(text.text == "unsaved" for receipt in receipts for text in receipt.texts):
             raise OSError("No space left on device: /secret/path")
         with self._path.open("a") as file:
-            file.write(json.dumps(receipt.to_json()) + "\n")
+            for receipt in receipts:
+                file.write(json.dumps(receipt.to_json()) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -79,19 +57,50 @@ class ReceiptLines:
         return {"receipt": self.get(receipt_id)["id"], "release": {"id": self.get(receipt_id)["release"]}}
 
 
-def main(folder: Path, **limits: Any) -> None:
+def main(folder: Path, *, guarded: bool = False, **limits: Any) -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     receipts = ReceiptLines(folder / "receipts.jsonl")
+    slow = [sys.executable, "-m", "tests.serve.slow_engine", str(folder / "slow.log")]
     endpoints = [
-        Endpoint("sentiment", load(folder, threads=1), "rel-1", "released", "d1", created=1_760_000_000),
-        Endpoint("slow", SlowClassifier(folder / "slow.log"), "rel-2", "unreleased", "d2", keep_texts=False),
-        Endpoint("kept", SlowClassifier(folder / "slow.log"), "rel-3", "released", "d3"),
+        Served(
+            "sentiment",
+            "classify",
+            LocalEngine(command_for(folder, "classify", threads=1)),
+            "rel-1",
+            "released",
+            "d1",
+            created=1_760_000_000,
+        ),
+        Served("slow", "classify", LocalEngine(slow), "rel-2", "unreleased", "d2", keep_texts=False),
+        Served("kept", "classify", LocalEngine(slow), "rel-3", "released", "d3"),
+        Served("words", "generate", LocalEngine(slow), "rel-4", "released", "d4"),
     ]
-    service = Service({e.name: e for e in endpoints}, receipts.save, receipts.get, receipts.trace)
-    run(service, port=0, limits=Limits(**limits), on_listening=lambda url: print(url, flush=True))  # noqa: T201
+    if (folder / "writer").is_dir():
+        command = command_for(folder / "writer", "generate", engine="torch", threads=1)
+        endpoints.append(Served("writer", "generate", LocalEngine(command), "rel-5", "released", "d5"))
+    bounds = Limits(**limits)
+    guard = Guard(
+        (Injection(), PersonalData(["phone"])),
+        (Keywords({"ours": ["forbidden"]}), PersonalData(["phone"])),
+    )
+    gateway = Gateway(
+        endpoints={one.name: one for one in endpoints},
+        ledger=Ledger(receipts.save),
+        get_receipt=receipts.get,
+        trace=receipts.trace,
+        limits=bounds,
+        admission=Admission(bounds),
+        callers=Callers(),
+        metrics=Metrics(),
+        **({"guard": guard, "label": Label("ACME", "（AI 生成）"), "cache": Cache()} if guarded else {}),
+    )
+    run(gateway, port=0, on_listening=lambda url: print(url, flush=True))  # noqa: T201
 
 
 if __name__ == "__main__":
-    kinds = {field.name: (float if "seconds" in field.name else int) for field in fields(Limits)}
+    kinds: dict[str, Any] = {
+        field.name: (float if "seconds" in field.name else int) for field in fields(Limits)
+    }
+    kinds["guarded"] = lambda value: value == "True"
     pairs = (argument.split("=") for argument in sys.argv[2:])
     main(Path(sys.argv[1]), **{name: kinds[name](value) for name, value in pairs})

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.inference.bag_of_words import write_folder
+from tests.inference.writers import write_writer
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,8 +39,10 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Starts a server with the limits given; ends it after the module."""
     started: list[Server] = []
 
-    def start_one(**limits: float) -> Server:
+    def start_one(writer: bool = False, **limits: float) -> Server:
         folder = write_folder(tmp_path_factory.mktemp("served"))
+        if writer:
+            write_writer(folder / "writer")
         arguments = [f"{name}={value}" for name, value in limits.items()]
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.serve.application", str(folder), *arguments],

@@ -14,7 +14,13 @@ import httpx
 import pytest
 
 from catenary.errors import InvalidInput, Refused
+from catenary.serve import Limits
+from catenary.serve.admission import Admission
+from catenary.serve.callers import Callers
+from catenary.serve.gateway import Gateway
+from catenary.serve.ledger import Ledger
 from catenary.serve.listen import refuse_remote
+from catenary.serve.metrics import Metrics
 from tests.serve.conftest import Server, Start
 
 
@@ -140,9 +146,23 @@ def test_a_taken_port_is_told(start: Start, server: Server) -> None:
     from catenary.serve.app import create_app
     from catenary.serve.listen import listen
 
-    app = create_app({}, save_receipt=lambda _: None, get_receipt=lambda _: {}, trace=lambda _: {})
+    app = create_app(gateway_of())
     with pytest.raises(InvalidInput, match="cannot listen"):
         listen(app, port=int(server.url.rsplit(":", 1)[1]))
+
+
+def gateway_of() -> Gateway:
+    limits = Limits()
+    return Gateway(
+        endpoints={},
+        ledger=Ledger(lambda _: None),
+        get_receipt=lambda _: {},
+        trace=lambda _: {},
+        limits=limits,
+        admission=Admission(limits),
+        callers=Callers(),
+        metrics=Metrics(),
+    )
 
 
 def test_asking_without_http_loads_no_web_framework() -> None:

@@ -20,7 +20,7 @@ def http(server: Server) -> httpx.Client:
 def test_the_openai_client_lists_the_models(server: Server) -> None:
     client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none")
     models = {model.id: model for model in client.models.list()}
-    assert list(models) == ["sentiment", "slow", "kept"]
+    assert list(models) == ["sentiment", "slow", "kept", "words"]
     one = client.models.retrieve("sentiment")
     assert one == models["sentiment"]
     assert (one.object, one.created, one.owned_by) == ("model", 1_760_000_000, "catenary")

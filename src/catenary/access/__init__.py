@@ -17,6 +17,16 @@ verifying a release (`govern/signing.py`) takes its keys and roles from here.
     assert verify_audit(store.engine, home) == []
 """
 
+from catenary.access.api_keys import (
+    CALLER,
+    ApiKey,
+    any_api_key,
+    api_key_rows,
+    api_key_with,
+    make_api_key,
+    revoke_api_key,
+    secret_sha256,
+)
 from catenary.access.audit import Anchor, Entry, Recorder, entries, record, recording
 from catenary.access.audit import accept as accept_audit
 from catenary.access.audit import anchor as audit_anchor
@@ -49,9 +59,11 @@ from catenary.access.people import (
 from catenary.access.roles import CONFLICTS, ROLES, Role, conflict, role
 
 __all__ = [
+    "CALLER",
     "CONFLICTS",
     "ROLES",
     "Anchor",
+    "ApiKey",
     "Entry",
     "Grant",
     "KnownKey",
@@ -61,6 +73,9 @@ __all__ = [
     "SigningKey",
     "accept_audit",
     "add_key",
+    "any_api_key",
+    "api_key_rows",
+    "api_key_with",
     "audit_anchor",
     "claim",
     "conflict",
@@ -71,16 +86,19 @@ __all__ = [
     "known_key",
     "known_keys",
     "local_person",
+    "make_api_key",
     "own_key",
     "passphrase_from_environment",
     "public_key",
     "record",
     "recording",
     "require",
+    "revoke_api_key",
     "revoke_key",
     "revoke_role",
     "role",
     "roles_of",
+    "secret_sha256",
     "single_user",
     "trusted_keys",
     "verify_audit",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
 
 from catenary.db import RowNumber, UtcTime, metadata
 
@@ -30,6 +30,27 @@ keys = Table(
     Column("revoked_by", String(256)),
     Column("revoked_why", Text),
     Index(None, "person"),
+)
+
+# Keys of the served API: who may ask what, how often, until when. The secret itself is kept nowhere.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("secret_sha256", String(64), nullable=False),
+    Column("name", String(256), nullable=False),
+    Column("role", String(64), nullable=False),
+    Column("models", JSON),  # the endpoints that it may ask; null: all
+    Column("requests_per_minute", Integer),
+    Column("tokens_per_day", BigInteger),
+    Column("plan", String(64), nullable=False),
+    Column("keep_texts", Boolean, nullable=False),
+    Column("made_at", UtcTime, nullable=False),
+    Column("made_by", String(256), nullable=False),
+    Column("expires_at", UtcTime),
+    Column("revoked_at", UtcTime),
+    Column("revoked_by", String(256)),
+    Index(None, "secret_sha256", unique=True),
 )
 
 # Both are kept as the very text that was hashed, so that no edit of a byte can mean the same and pass.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from catenary.chain.spec import NAME, SCHEMA, SECTIONS, Project, ServeSettings
+from catenary.chain.serve_settings import ServeSettings
+from catenary.chain.spec import NAME, SCHEMA, SECTIONS, Project
 from catenary.chain.stage import Stage
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from catenary.chain import file as chain_file
 from catenary.chain.file import ChainFile
+from catenary.chain.serve_settings import GuardRule, ServeSettings
 from catenary.chain.stage import Settings, Stage
 from catenary.errors import InvalidInput, NotFound
 
@@ -32,20 +33,6 @@ class Project(Settings):
     name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
     languages: list[Literal["zh", "en"]] = Field(default=["zh", "en"], min_length=1)
     description: str = ""
-
-
-class EndpointSettings(Settings):
-    """`serve.endpoints.<name>:` which release answers there."""
-
-    release: str
-
-
-class ServeSettings(Settings):
-    """`serve:` what is served, and where."""
-
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=1, le=65535)
-    endpoints: dict[str, EndpointSettings] = Field(default={})
 
 
 class AppSettings(Settings):
@@ -132,12 +119,19 @@ def check(file: ChainFile, stages: Sequence[Stage[Any]]) -> Chain:
     project = _validate(Project, file, ("project",), file.raw.get("project") or {})
     links = _links(file, stages)
     serve = _validate(ServeSettings, file, ("serve",), file.raw.get("serve") or {})
-    releases = [link.name for link in links if link.section == "releases"]
     for endpoint, settings in serve.endpoints.items():
-        if settings.release not in releases:
-            raise _no_such(
-                file, ("serve", "endpoints", endpoint, "release"), settings.release, releases, "releases"
-            )
+        for key, section in (("release", "releases"), ("model", "models")):
+            wanted = getattr(settings, key)
+            names = [link.name for link in links if link.section == section]
+            if wanted is not None and wanted not in names:
+                raise _no_such(file, ("serve", "endpoints", endpoint, key), wanted, names, section)
+    for side in ("input", "output"):
+        rules: list[GuardRule] = getattr(serve.guard, side)
+        for number, rule in enumerate(rules):
+            wanted = None if rule.classifier is None else rule.classifier.endpoint
+            if wanted is not None and wanted not in serve.endpoints:
+                place = ("serve", "guard", side, number, "classifier", "endpoint")
+                raise _no_such(file, place, wanted, list(serve.endpoints), "serve.endpoints")
     for name in file.raw.get("apps") or {}:
         raise InvalidInput(
             "This version knows no applications yet.",
@@ -260,7 +254,7 @@ def _check_family(
 
 
 def _no_such(
-    file: ChainFile, place: tuple[str, ...], name: str, names: Sequence[str], section: str
+    file: ChainFile, place: tuple[str | int, ...], name: str, names: Sequence[str], section: str
 ) -> InvalidInput:
     defined_later = name in (file.raw.get(section) or {})
     return InvalidInput(

@@ -95,6 +95,9 @@ class _Tracer:
             shown = text["text"] if text.get("text") is not None else f"sha256 {text['sha256'][:12]}"
             score = text["scores"].get(text["label"], 0.0)
             facts.append(f"{_cut(shown, 60)} → {text['label']} ({score:.3f})")
+        for answer in receipt.body.get("answers", []):
+            shown = answer["text"] if answer.get("text") is not None else f"sha256 {answer['sha256'][:12]}"
+            facts.append(f"{_cut(shown, 60)} ({answer['finish_reason']})")
         release = self.store.get(receipt.release_id)
         return Node(
             "answer", receipt_id, receipt_id, facts, [self.up(release), *self._like(receipt.body, release)]

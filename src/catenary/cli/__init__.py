@@ -42,6 +42,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "match": ("match", "Find the documents that hold the longest spans of a text, word for word."),
     "bench": ("bench", "Measure how quickly a model answers here."),
     "serve": ("serve", "Serve the chain's endpoints over HTTP."),
+    "keys": ("keys", "Show the keys of the served API; make or revoke one."),
+    "usage": ("usage", "Show what each key used, and what it costs."),
     "gc": ("gc", "Remove artifacts that nothing needs any more."),
     "verify": ("verify", "Hash every stored file again and compare."),
     "doctor": ("doctor", "Repair what a crash left behind, and say what was done."),

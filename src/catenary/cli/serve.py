@@ -38,11 +38,11 @@ def command(
     file: Path | None,
     overrides: tuple[str, ...],
 ) -> None:
-    from catenary.server import run, service
+    from catenary.server import gateway, run
 
     chain = load_chain(file, overrides)
     with open_store(chain) as store:
-        made = service(chain, store, unreleased=unreleased)
+        made = gateway(chain, store, unreleased=unreleased)
         for name, endpoint in made.endpoints.items():
             click.echo(f"{name}  {endpoint.release[:12]}  {say(endpoint.status)}")
         run(

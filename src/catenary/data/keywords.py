@@ -10,6 +10,7 @@ words with an innocent meaning are left out, and a team declares its own.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -64,6 +65,11 @@ def hits(text: str, automaton: Any) -> list[Hit]:
             continue
         found.append((name, start, end + 1))
     return found
+
+
+def automaton(words: Mapping[str, Sequence[str]]) -> Any:
+    """What `hits` looks for the words of these lists with."""
+    return _automaton(tuple((name, tuple(of)) for name, of in sorted(words.items())))
 
 
 def _is_letter(text: str, at: int) -> bool:

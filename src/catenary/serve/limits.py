@@ -9,15 +9,16 @@ from dataclasses import dataclass
 class Limits:
     """Bounds that keep the server answering.
 
-    `queue` requests may wait or run at the engine at once, `connections` be open at all; one more is refused
+    `queue` answers may wait or run at the engines at once, `connections` be open at all; one more is refused
     at once with 503. A request has `deadline_seconds` from its admission; `drain_seconds` is how long the
-    requests in flight may go on after SIGTERM.
+    requests in flight may go on after SIGTERM. `max_tokens` is what an answer may have where the request does not say.
     """
 
     body_bytes: int = 2 << 20
     texts: int = 256
     characters: int = 200_000
-    queue: int = 64
-    connections: int = 1024
-    deadline_seconds: float = 30.0
+    queue: int = 128
+    connections: int = 2048
+    deadline_seconds: float = 300.0
     drain_seconds: float = 20.0
+    max_tokens: int = 1024

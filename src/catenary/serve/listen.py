@@ -20,10 +20,9 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from catenary.errors import InvalidInput, Refused
-from catenary.serve.app import Traffic
+from catenary.errors import Damaged, InvalidInput, Refused
 from catenary.serve.errors import INVALID_REQUEST, envelope
-from catenary.serve.limits import Limits
+from catenary.serve.gateway import Gateway
 
 HEADER_BYTES = 64 << 10
 BACKLOG = 2048
@@ -35,22 +34,22 @@ def listen(
     host: str = "127.0.0.1",
     port: int = 8000,
     allow_remote: bool = False,
-    limits: Limits | None = None,
     on_listening: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve `app` until a signal ends it. `on_listening` is told the URL; port 0 takes any free one.
+    """Serve `app` until a signal ends it. `on_listening` is told the URL once all engines are ready; until then the
+    port answers, and says 503. Port 0 takes any free one.
 
     Raises Refused for a host that other machines reach, unless `allow_remote`; InvalidInput for one that
-    cannot be listened at.
+    cannot be listened at; Damaged where an engine says that it cannot start.
     """
-    limits = limits or Limits()
+    limits = app.state.gateway.limits
     refuse_remote(host, allow_remote)
     bound = _bind(host, port)
     config = uvicorn.Config(
         app,
         http=EnvelopeProtocol,
         ws="none",
-        lifespan="off",
+        lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -58,13 +57,15 @@ def listen(
         h11_max_incomplete_event_size=HEADER_BYTES,
         timeout_graceful_shutdown=2,
     )
+    server = DrainingServer(config, app, limits.drain_seconds)
     if on_listening is not None:
-        on_listening(_url(bound))
+        server.on_ready = lambda: on_listening(_url(bound))
     try:
-        DrainingServer(config, app, limits.drain_seconds).run(sockets=[bound])
+        server.run(sockets=[bound])
     finally:
         bound.close()
-        app.state.admission.close()
+    if server.failed is not None:
+        raise Damaged("An engine cannot start.", got=server.failed)
 
 
 def refuse_remote(host: str, allow_remote: bool) -> None:
@@ -89,10 +90,15 @@ class DrainingServer(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, drain_seconds: float) -> None:
         super().__init__(config)
-        self._traffic: Traffic = app.state.traffic
-        self._close: Callable[[], None] = app.state.admission.close
+        gateway: Gateway = app.state.gateway
+        self._traffic = gateway.traffic
+        self._close: Callable[[], None] = gateway.admission.close
         self._drain_seconds = drain_seconds
         self._drain_ends = float("inf")
+        self._engines = [served.engine for served in gateway.endpoints.values()]
+        self._was_ready = False
+        self.on_ready: Callable[[], None] = lambda: None
+        self.failed: str | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """First signal: drain. Second: end. Neither is raised again, so the process ends with 0."""
@@ -103,12 +109,24 @@ class DrainingServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Called by uvicorn ten times a second; True ends its main loop."""
+        if not self._was_ready:
+            self._look_at_engines()
         if self._traffic.draining and (self._traffic.open == 0 or time.monotonic() > self._drain_ends):
             self.should_exit = True
         ends = await super().on_tick(counter)
         if ends:
             self._close()
         return ends
+
+    def _look_at_engines(self) -> None:
+        """Until all have been ready once: a model that cannot be loaded now will not be later."""
+        states = [engine.state for engine in self._engines]
+        self.failed = next((state.failed for state in states if state.failed), None)
+        if self.failed is not None:
+            self.should_exit = True
+        elif all(state.ready for state in states):
+            self._was_ready = True
+            self.on_ready()
 
 
 class EnvelopeProtocol(H11Protocol):

@@ -1,8 +1,8 @@
 """What a served answer leaves behind.
 
 A receipt names everything that made the answer: the release and its status, the model's digest, the input
-(its SHA-256 always, its text where the endpoint keeps it), the scores, the guard's verdicts. It is stored
-before the answer leaves, so no answer is out in the world without one.
+(its SHA-256 always, its text where the endpoint and the key keep it), what was answered, the settings, the guard's
+verdicts, what it cost. It is stored before the answer leaves, so no answer is out in the world without one.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 ReleaseStatus = Literal["released", "unreleased"]
+Outcome = Literal["complete", "blocked", "cut"]
 
 RECEIPT_ID = re.compile(r"rcpt_[0-9a-f]{32}")
 
@@ -34,6 +35,11 @@ class ClassifiedText:
 class Receipt:
     """The receipt of one request. `at` is UTC in ISO 8601; `seconds` is the engine's time; `app` is None for
     a direct call.
+
+    Of a classifier `texts` says what was asked and told. Of a writer `asked` holds the conversation's digest and, where
+    it is kept, its text, and the settings; `answers` each answer's digest, text, why it ended. `outcome` is cut where
+    the client left or the engine failed: what was written until then is told and billed. `cache` says that the answer
+    was known; `attempt` above 0 that the client tried before.
     """
 
     id: str
@@ -48,12 +54,26 @@ class Receipt:
     tokens: int
     seconds: float
     guard: tuple[Mapping[str, Any], ...] = ()
+    key: str | None = None
+    request: str | None = None
+    attempt: int = 0
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    answers: tuple[Mapping[str, Any], ...] = ()
+    input_tokens: int | None = None
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    first_token_seconds: float | None = None
+    outcome: Outcome = "complete"
+    cache: Literal["exact", "semantic"] | None = None
+    upstream: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, as stored and as shown."""
         told = asdict(self)
         told["texts"] = [dict(text) for text in told["texts"]]
         told["guard"] = [dict(verdict) for verdict in told["guard"]]
+        told["answers"] = [dict(answer) for answer in told["answers"]]
         return told
 
 

@@ -1,152 +1,103 @@
-"""Reading one request: a bounded body, strict JSON, the keys that the route knows and no others.
-
-Python's own JSON reader takes NaN, 1e309, repeated keys and half surrogates; none of them is JSON (RFC 8259)
-or can be answered, so each is refused with 400.
-"""
+"""One request on its way: who asks what of which endpoint, and the receipt that comes of it."""
 
 from __future__ import annotations
 
-import difflib
-import json
-import math
-from typing import Any, NoReturn, TypeVar
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.requests import ClientDisconnect
 
-from catenary.serve.errors import CLIENT_GONE, INVALID_REQUEST, TOO_LARGE, WRONG_CONTENT_TYPE, ApiError
+from catenary.serve.callers import Caller
+from catenary.serve.gateway import Gateway, attempt_of, caller_of, opted_out, request_id_of
+from catenary.serve.receipts import Receipt, new_receipt_id
+from catenary.serve.served import Served
 
-NAME_CHARACTERS = 200
-SHOWN_CHARACTERS = 100
-
-
-class ClassifyRequest(BaseModel):
-    """The body of `POST /v1/classify`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    model: str = Field(min_length=1, max_length=NAME_CHARACTERS, description="The endpoint's name.")
-    input: str | list[str] = Field(description="One text, or several.")
-    top_k: int | None = Field(None, ge=1, description="How many labels to tell, most probable first.")
-
-    def texts(self) -> list[str]:
-        """The texts, in order."""
-        return [self.input] if isinstance(self.input, str) else self.input
+STATUS_HEADER = "x-catenary-release-status"
+RECEIPT_HEADER = "x-catenary-receipt"
 
 
-Body = TypeVar("Body", bound=BaseModel)
+@dataclass(slots=True)
+class Asking:
+    """What every task has in common. `keep`: the endpoint, the key and the client let texts be kept."""
 
+    gateway: Gateway
+    served: Served
+    caller: Caller
+    task: str
+    request_id: str
+    attempt: int
+    keep: bool
+    app: str | None = None
+    receipt_id: str = field(default_factory=new_receipt_id)
+    at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
+    started: float = field(default_factory=time.perf_counter)
 
-async def read_request(request: Request, kind: type[Body], limit_bytes: int) -> Body:
-    """The request's body as a `kind`; raises ApiError for everything else."""
-    _check_headers(request, limit_bytes)
-    return validate(parse_json(await _read_body(request, limit_bytes)), kind)
+    @classmethod
+    def of(
+        cls, gateway: Gateway, request: Request, served: Served, task: str, *, store: bool = True
+    ) -> Asking:
+        """`store` False: the client says in its body that nothing be kept."""
+        caller = caller_of(request)
+        keep = served.keep_texts and caller.keeps_texts and store and not opted_out(request)
+        app = request.headers.get("x-catenary-app", "")[:256] or None
+        return cls(gateway, served, caller, task, request_id_of(request), attempt_of(request), keep, app)
 
+    @contextmanager
+    def counted(self, most_tokens: int) -> Iterator[Callable[[int], None]]:
+        """Count the request against its key's rate and day; the tokens that it took are told to what this gives.
 
-def _check_headers(request: Request, limit_bytes: int) -> None:
-    content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    # A page in a browser may post text/plain to this server unasked, but not JSON.
-    if content_type != "application/json":
-        raise ApiError(
-            "The body must be sent as application/json.", WRONG_CONTENT_TYPE, got=shown(content_type)
+        Raises ApiError (429).
+        """
+        settle = self.gateway.callers.admit(self.caller, most_tokens)
+        took = 0
+
+        def tell(tokens: int) -> None:
+            nonlocal took
+            took = tokens
+
+        try:
+            yield tell
+        finally:
+            settle(took)
+
+    def receipt(self, **values: Any) -> Receipt:
+        """The receipt as it stands now."""
+        spent = (values.get("input_tokens") or 0) + values.get("output_tokens", 0)
+        return Receipt(
+            **{
+                "id": self.receipt_id,
+                "at": self.at,
+                "task": self.task,
+                "endpoint": self.served.name,
+                "release": self.served.release,
+                "status": self.served.status,
+                "model_digest": self.served.model_digest,
+                "app": self.app,
+                "texts": (),
+                "tokens": spent,
+                "seconds": round(time.perf_counter() - self.started, 6),
+                "key": self.caller.key_id,
+                "request": self.request_id,
+                "attempt": self.attempt,
+                "upstream": self.served.upstream,
+                **values,
+            }
         )
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding != "identity":
-        raise ApiError("Compressed bodies are not taken.", WRONG_CONTENT_TYPE, got=shown(encoding))
-    declared = request.headers.get("content-length", "0")
-    if not (declared.isascii() and declared.isdigit()) or int(declared) > limit_bytes:
-        raise _too_large(limit_bytes)
 
 
-async def _read_body(request: Request, limit_bytes: int) -> bytes:
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit_bytes:
-                raise _too_large(limit_bytes)
-    except ClientDisconnect:
-        raise ApiError("The client left before its request was read.", CLIENT_GONE) from None
-    return bytes(body)
+def receipt_headers(receipt: Receipt) -> dict[str, str]:
+    """What every answer says of where it comes from."""
+    return {STATUS_HEADER: receipt.status, RECEIPT_HEADER: receipt.id}
 
 
-def _too_large(limit_bytes: int) -> ApiError:
-    return ApiError("The body is larger than {limit} bytes.", TOO_LARGE, limit=limit_bytes)
-
-
-def parse_json(body: bytes) -> Any:
-    """The JSON value in `body`, by RFC 8259 to the letter; ApiError (400) otherwise."""
-    try:
-        text = body.decode("utf-8")
-        value = json.loads(
-            text,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-            object_pairs_hook=_without_repeats,
-        )
-        if "\\ud" in text.lower():  # an escaped surrogate: a whole pair is a character, a half is nothing
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except RecursionError:
-        raise ApiError("The JSON is nested too deep.", INVALID_REQUEST) from None
-    except UnicodeError:
-        raise ApiError("The body is not valid UTF-8 text.", INVALID_REQUEST) from None
-    except ValueError as error:  # JSONDecodeError, and whole numbers of more than 4,300 digits
-        raise ApiError("The body is not valid JSON.", INVALID_REQUEST, got=shown(str(error))) from None
-    return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ApiError("{name} is no number in JSON.", INVALID_REQUEST, name=name)
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise ApiError("The number {number} is out of range.", INVALID_REQUEST, number=shown(digits))
-    return value
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value: dict[str, Any] = {}
-    for key, member in pairs:
-        if key in value:
-            raise ApiError("The key {key} is given twice.", INVALID_REQUEST, param=shown(key), key=shown(key))
-        value[key] = member
-    return value
-
-
-def validate(value: Any, kind: type[Body]) -> Body:
-    """`value` as a `kind`; ApiError (400) naming the key at fault otherwise."""
-    if not isinstance(value, dict):
-        raise ApiError("The body must be one JSON object.", INVALID_REQUEST)
-    for key in value:
-        if key not in kind.model_fields:
-            near = difflib.get_close_matches(key[:NAME_CHARACTERS], kind.model_fields, n=1)
-            raise ApiError(
-                "The parameter {key} is not supported.",
-                INVALID_REQUEST,
-                param=shown(key),
-                key=shown(key),
-                expected=", ".join(near or kind.model_fields),
-            )
-    try:
-        return kind.model_validate(value)
-    except ValidationError as error:
-        # Of a union every branch complains; the deepest one says where the fault is.
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        deepest = max(found, key=lambda one: len(one["loc"]))
-        path = [str(part) for part in deepest["loc"] if part not in ("str", "list[str]")]
-        raise ApiError(
-            "The parameter {key} is not as it must be.",
-            INVALID_REQUEST,
-            param=".".join(path),
-            key=".".join(path),
-            got=deepest["msg"],
-        ) from None
-
-
-def shown(text: str) -> str:
-    """`text` short enough for a message, with what cannot be printed escaped."""
-    short = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in short)
+def receipt_json(receipt: Receipt) -> dict[str, str]:
+    """The same, in a body."""
+    return {
+        "id": receipt.id,
+        "trace_url": f"/v1/receipts/{receipt.id}/trace",
+        "status": receipt.status,
+    }

@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from catenary.db import now, upsert
 from catenary.errors import NotFound
 from catenary.store.tables import feedback, receipts, usage
+
+TEXTS = ("text", "messages", "tools", "words", "found")
+"""The names in a receipt's body that hold what somebody wrote."""
+
+# All columns but the one that only finds what is to be forgotten.
+_RECEIPT = [column for column in receipts.c if column.name != "has_texts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,7 @@ def add_receipts(connection: Connection, written: list[Receipt]) -> None:
             "unreleased": receipt.unreleased,
             "key_id": receipt.key_id,
             "body": dict(receipt.body),
+            "has_texts": has_texts(receipt.body),
         }
         for receipt in written
     ]
@@ -74,9 +81,43 @@ def add_receipts(connection: Connection, written: list[Receipt]) -> None:
         connection.execute(insert(receipts), rows)
 
 
+def forget_texts(connection: Connection, before: datetime, *, at_once: int = 500) -> int:
+    """Remove the texts of receipts older than `before`, their digests stay; how many receipts had some.
+
+    Goes through at most `at_once` receipts, so that writers of new ones never wait long; call until it says 0.
+    """
+    query = (
+        select(receipts.c.id, receipts.c.body)
+        .where(receipts.c.at < before, receipts.c.has_texts)
+        .order_by(receipts.c.at)
+        .limit(at_once)
+    )
+    rows = connection.execute(query).all()
+    for row in rows:
+        forgotten = update(receipts).where(receipts.c.id == row.id)
+        connection.execute(forgotten.values(body=without_texts(row.body), has_texts=False))
+    return len(rows)
+
+
+def without_texts(body: Any) -> Any:
+    """A receipt's body without any text that somebody wrote: only digests and figures stay."""
+    if isinstance(body, Mapping):
+        return {name: None if name in TEXTS else without_texts(value) for name, value in body.items()}
+    if isinstance(body, list):
+        return [without_texts(value) for value in body]
+    return body
+
+
+def has_texts(body: Any) -> bool:
+    """Whether a receipt's body holds text that somebody wrote."""
+    if isinstance(body, Mapping):
+        return any(value is not None if name in TEXTS else has_texts(value) for name, value in body.items())
+    return isinstance(body, list) and any(has_texts(value) for value in body)
+
+
 def receipt(connection: Connection, receipt_id: str) -> Receipt:
     """The receipt with this id. Raises NotFound."""
-    row = connection.execute(select(receipts).where(receipts.c.id == receipt_id)).one_or_none()
+    row = connection.execute(select(*_RECEIPT).where(receipts.c.id == receipt_id)).one_or_none()
     if row is None:
         raise NotFound(
             "There is no receipt with this id.",
@@ -89,7 +130,7 @@ def receipt(connection: Connection, receipt_id: str) -> Receipt:
 
 def receipt_rows(connection: Connection, *, release_id: str | None = None, limit: int = 100) -> list[Receipt]:
     """The newest receipts (of one release)."""
-    query = select(receipts).order_by(receipts.c.at.desc(), receipts.c.id).limit(limit)
+    query = select(*_RECEIPT).order_by(receipts.c.at.desc(), receipts.c.id).limit(limit)
     if release_id is not None:
         query = query.where(receipts.c.release_id == release_id)
     return [Receipt(*row) for row in connection.execute(query)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import date
+from datetime import date, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -295,6 +295,18 @@ class Store:
         """Keep receipts, in one transaction."""
         with self.writing() as connection:
             receipts.add_receipts(connection, written)
+
+    def add_answers(self, written: list[Receipt], used: list[Usage]) -> None:
+        """Keep receipts and what they cost, in one transaction: an answer is billed if and only if it has a receipt."""
+        with self.writing() as connection:
+            receipts.add_receipts(connection, written)
+            for one in used:
+                receipts.add_usage(connection, one)
+
+    def forget_texts(self, before: datetime) -> int:
+        """Remove the texts of some of the receipts older than `before`; how many. Call until it says 0."""
+        with self.writing() as connection:
+            return receipts.forget_texts(connection, before)
 
     def receipt(self, receipt_id: str) -> Receipt:
         """The receipt with this id. Raises NotFound."""

@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    true,
 )
 
 from catenary.db import RowNumber, UtcTime, metadata
@@ -129,8 +130,10 @@ receipts = Table(
     Column("unreleased", Boolean, nullable=False),  # served without its gates and sign-offs
     Column("key_id", String(64)),
     Column("body", JSON, nullable=False),  # template, retrieved chunks, sampling, guard verdicts, digests
+    Column("has_texts", Boolean, nullable=False, server_default=true()),  # not forgotten yet
     Index(None, "release_id"),
     Index(None, "at"),
+    Index(None, "has_texts", "at"),
 )
 
 feedback = Table(

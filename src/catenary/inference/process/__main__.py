@@ -1,0 +1,5 @@
+"""The child process: see `worker.py`."""
+
+from catenary.inference.process.worker import main
+
+main()

@@ -1,0 +1,154 @@
+"""`/v1/completions`: texts that are gone on from, one or several, whole or as they are written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from catenary.serve.asked import CompletionRequest
+from catenary.serve.body import read_request, schema_of
+from catenary.serve.engine import Delta, Logprob, WriteJob
+from catenary.serve.errors import INVALID_REQUEST, ApiError
+from catenary.serve.gateway import Gateway, caller_of
+from catenary.serve.request import Asking, receipt_headers, receipt_json
+from catenary.serve.routes.chat import completion_id, run_whole, streamed
+from catenary.serve.sampling import settings_of
+from catenary.serve.served import Served
+from catenary.serve.sse import DONE, event
+from catenary.serve.writing import Writing, usage_json
+
+
+def completion_routes(gateway: Gateway) -> APIRouter:
+    """See the module."""
+    router = APIRouter()
+
+    @router.post("/v1/completions", openapi_extra=schema_of(CompletionRequest))
+    async def complete(request: Request) -> Response:
+        gateway.admission.refuse_if_full()
+        asked = await read_request(request, CompletionRequest, gateway.limits.body_bytes)
+        served = gateway.endpoint(asked.model, "generate", "translate", caller=caller_of(request))
+        writing = completion_writing(gateway, request, served, asked)
+        if not asked.stream:
+            await run_whole(writing, request)
+            assert writing.receipt is not None
+            return JSONResponse(completion_json(writing), headers=receipt_headers(writing.receipt))
+        usage = asked.stream_options is not None and bool(asked.stream_options.include_usage)
+        return await streamed(writing, request, partial(completion_events, writing, usage))
+
+    return router
+
+
+def completion_writing(
+    gateway: Gateway, request: Request, served: Served, asked: CompletionRequest
+) -> Writing:
+    """The request as the engine is asked. Raises ApiError (400)."""
+    prompts = prompts_of(asked.prompt)
+    answers = len(prompts) * (asked.n or 1)
+    if not prompts or answers > gateway.limits.queue:
+        raise ApiError(
+            "A request takes 1 to {most} answers.",
+            INVALID_REQUEST,
+            param="prompt",
+            got=answers,
+            most=gateway.limits.queue,
+        )
+    if gateway.guard.input and not all(isinstance(prompt, str) for prompt in prompts):
+        raise ApiError(
+            "The guard of this service reads texts, not token ids.", INVALID_REQUEST, param="prompt"
+        )
+    if asked.stream_options is not None and not asked.stream:
+        raise ApiError("stream_options needs stream: true.", INVALID_REQUEST, param="stream_options")
+    settings = settings_of(asked, gateway.limits, max_tokens=asked.max_tokens or 16)  # OpenAI's default here
+    if asked.logprobs is not None:
+        settings["logprobs"] = asked.logprobs
+    job = WriteJob(prompts=tuple(prompts), settings=settings, stream=bool(asked.stream))
+    return Writing(asking=Asking.of(gateway, request, served, "completion"), job=job)
+
+
+def prompts_of(prompt: Any) -> list[Any]:
+    """Each prompt: a text, or its token ids."""
+    if isinstance(prompt, str):
+        return [prompt]
+    if prompt and isinstance(prompt[0], int):
+        return [prompt]
+    return list(prompt)
+
+
+def completion_json(writing: Writing) -> dict[str, Any]:
+    """The answers in OpenAI's words."""
+    asking, receipt = writing.asking, writing.receipt
+    assert receipt is not None
+    told = {
+        "id": completion_id("cmpl", asking),
+        "object": "text_completion",
+        "created": int(time.time()),
+        "model": asking.served.name,
+        "choices": [
+            {
+                "index": number,
+                "text": answer.said,
+                "logprobs": logprobs_json(answer.logprobs) if answer.logprobs else None,
+                "finish_reason": answer.finish_reason,
+            }
+            for number, answer in enumerate(writing.answers)
+        ],
+        "usage": usage_json(writing.spent),
+        "system_fingerprint": asking.served.release[:12],
+        "receipt": receipt_json(receipt),
+    }
+    label = asking.gateway.label
+    return told if label is None else {**told, **label.metadata(receipt.id)}
+
+
+def logprobs_json(logprobs: Sequence[Logprob], offset: int = 0) -> dict[str, Any]:
+    """Tokens in completions' own words for log probabilities; offsets count characters of the answer."""
+    offsets = []
+    for one in logprobs:
+        offsets.append(offset)
+        offset += len(one.token)
+    return {
+        "tokens": [one.token for one in logprobs],
+        "token_logprobs": [one.logprob for one in logprobs],
+        "top_logprobs": [dict(one.top) for one in logprobs],
+        "text_offset": offsets,
+    }
+
+
+async def completion_events(
+    writing: Writing, usage: bool, deltas: AsyncIterator[Delta]
+) -> AsyncIterator[bytes]:
+    """The answers as OpenAI's chunks."""
+    asking = writing.asking
+    frame: dict[str, Any] = {
+        "id": completion_id("cmpl", asking),
+        "object": "text_completion",
+        "created": int(time.time()),
+        "model": asking.served.name,
+        "system_fingerprint": asking.served.release[:12],
+    }
+    more: dict[str, Any] = {"usage": None} if usage else {}
+    offsets = [0] * writing.job.answers
+    async for delta in deltas:
+        logprobs = logprobs_json(delta.logprobs, offsets[delta.choice]) if delta.logprobs else None
+        offsets[delta.choice] += sum(len(one.token) for one in delta.logprobs)
+        choice = {
+            "index": delta.choice,
+            "text": delta.text,
+            "logprobs": logprobs,
+            "finish_reason": delta.finish_reason,
+        }
+        marks: dict[str, Any] = {}
+        if delta.finish_reason is not None and delta.choice == writing.job.answers - 1:
+            assert writing.receipt is not None
+            marks = {"receipt": receipt_json(writing.receipt)}
+            if asking.gateway.label is not None:
+                marks |= asking.gateway.label.metadata(writing.receipt.id)
+        yield event({**frame, "choices": [choice], **more, **marks})
+    if usage:
+        yield event({**frame, "choices": [], "usage": usage_json(writing.spent)})
+    yield DONE
