@@ -25,6 +25,8 @@ PAIRS = [
     ("", "An empty context."),
     ("If the name is not", " bound"),
     ("If the name is not", " found"),
+    # One context, read once for all that may follow it: of one token, of several, and a beginning of another.
+    *((" ".join(english()[3:6]), after) for after in (" The object is", " The", " The object", " A name.")),
 ]
 
 

@@ -5,15 +5,15 @@
 
 Text is cut as lm-evaluation-harness cuts it: context and continuation are encoded together, white space at the end of
 the context belongs to the continuation, and a text too long for the model loses its beginning. So the numbers are the
-same. It is quick because no token is padding (texts are packed end to end), pairs that share all but their last token
-are read once, and logits are made only where they are asked for.
+same. It is quick because no token is padding (texts are packed end to end), pairs that share all but their last token,
+or a long context, are read once, and logits are made only where they are asked for.
 
 N tokens of a packed batch · M tokens of continuations · V vocabulary
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, Self
@@ -27,6 +27,7 @@ from catenary.progress import SILENT, Progress
 from catenary.tokenizer import load as load_tokenizer
 
 TOKENS_AT_ONCE = 2048  # of a packed batch: enough to keep the products large, small enough for the caches
+SHARED_FROM = 16  # tokens of a context that are worth reading once for all its continuations
 LOGITS_AT_ONCE = 256  # rows of the vocabulary that are held at a time
 
 Dtype = Literal["float32", "bfloat16"]
@@ -75,9 +76,17 @@ class Scorer:
         self, pairs: Sequence[tuple[str, str]], *, stop: Stop = never, progress: Progress = SILENT
     ) -> list[Likely]:
         """One `Likely` a pair of context and continuation. Raises InvalidInput for an empty continuation."""
-        rows = self._rows(self._encoded(pairs))
+        encoded = self._encoded(pairs)
         found: list[Likely | None] = [None] * len(pairs)
         progress.begin("scoring continuations", len(pairs), "continuations")
+        shared = self._shared(encoded)
+        for before, asked in shared.items():
+            go_on(stop)
+            for number, likely in self._score_shared(before, asked):
+                found[number] = likely
+            progress.advance(len(asked))
+        together = {number for asked in shared.values() for number, _ in asked}
+        rows = self._rows(encoded, without=together)
         for batch in packed(rows):
             go_on(stop)
             for number, likely in self._score(batch):
@@ -128,10 +137,55 @@ class Scorer:
             )
         return told
 
-    def _rows(self, encoded: Sequence[tuple[list[int], list[int]]]) -> list[_Row]:
+    def _shared(
+        self, encoded: Sequence[tuple[list[int], list[int]]]
+    ) -> dict[tuple[int, ...], list[tuple[int, list[int]]]]:
+        """Long contexts that several continuations follow: context → (number of the pair, continuation)."""
+        asked: dict[tuple[int, ...], list[tuple[int, list[int]]]] = {}
+        for number, (before, after) in enumerate(encoded):
+            if len(before) >= SHARED_FROM and len(before) + len(after) <= self.max_tokens:
+                asked.setdefault(tuple(before), []).append((number, after))
+        # Continuations of one token are read off the context in one row anyway.
+        return {
+            before: of
+            for before, of in asked.items()
+            if len(of) > 1 and any(len(after) > 1 for _, after in of)
+        }
+
+    @torch.inference_mode()
+    def _score_shared(
+        self, before: Sequence[int], asked: Sequence[tuple[int, list[int]]]
+    ) -> Iterator[tuple[int, Likely]]:
+        """The context is read once; its keys and values serve every continuation."""
+        longest = max(len(after) for _, after in asked)
+        cache = self.model.empty_cache(rows=1, capacity=len(before) + longest)
+        nothing = torch.tensor([0])
+        last_1D = self.model(torch.tensor([list(before)]), cache=cache, logits_at=nothing).hidden[0, -1:]
+        parts = [[last_1D] for _ in asked]
+        if longest > 1:
+            # What follows a continuation's end is read too, and seen by nothing that counts.
+            ids_KT = torch.tensor([after[:-1] + [0] * (longest - len(after)) for _, after in asked])
+            rows = cache.select(torch.zeros(len(asked), dtype=torch.long))
+            hidden_KTD = self.model(ids_KT, cache=rows, logits_at=nothing).hidden
+            for part, hidden_TD, (_, after) in zip(parts, hidden_KTD, asked, strict=True):
+                part.append(hidden_TD[: len(after) - 1])
+        hidden_MD = torch.cat([one for part in parts for one in part])
+        targets = torch.tensor([token for _, after in asked for token in after])
+        log_M, greedy_M = self._read(hidden_MD, torch.arange(len(targets)), targets)
+        at = 0
+        for number, after in asked:
+            span = slice(at, at + len(after))
+            yield number, Likely(float(log_M[span].sum()), bool(greedy_M[span].all()), len(after))
+            at += len(after)
+
+    def _rows(
+        self, encoded: Sequence[tuple[list[int], list[int]]], without: Container[int] = ()
+    ) -> list[_Row]:
         """Pairs whose ids are the same but for the last token are one row."""
         asked: dict[tuple[int, ...], list[tuple[int, tuple[int, ...]]]] = {}
         for number, (before, after) in enumerate(encoded):
+            if number in without:
+                continue
             if len(after) > self.max_tokens:
                 raise InvalidInput(
                     "A continuation is longer than the model reads.",
