@@ -1,13 +1,16 @@
-"""Writing with SmolLM2-135M: our engine, transformers and llama.cpp in turns; then labelling beside a pipeline.
+"""Writing with SmolLM2-135M: our engine, transformers, llama.cpp and OpenVINO GenAI in turns.
 
-Each has a process and two threads; prompts are random ids, so that nobody's cache has seen them.
+Each has a process and two threads; prompts are random ids, so that nobody's cache has seen them. The peers' packages
+are not ours: they come from an environment of their own, which CATENARY_PEERS names (`make bench-inference` makes it).
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import invalidate_caches
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -30,13 +33,17 @@ def inference(texts: list[str], folder: Path) -> None:
         "catenary, openvino int8": makers(converted(model), ["openvino"], threads)["openvino"],
         "transformers bf16": partial(transformers_bf16, model, threads),
     }
-    if find_spec("xllamacpp"):
+    packages = peers()
+    if packages is not None:
         from benchmarks.llama_cpp import llama_cpp, write_q8_0
+        from benchmarks.openvino_genai import openvino_genai, with_its_tokenizer
 
         small = kept("q8_0", [file], lambda made: write_q8_0(file, made / "model.gguf")) / "model.gguf"
-        engines["llama.cpp Q8_0"] = partial(llama_cpp, small, threads)
-    else:
-        print("llama.cpp is left out: pip install xllamacpp")
+        engines["llama.cpp Q8_0"] = partial(with_peers, packages, llama_cpp, small, threads)
+        served = converted(model)
+        graph = served / "openvino_model.bin"
+        theirs = kept("genai", [graph], partial(with_its_tokenizer, packages, model, served))
+        engines["openvino-genai int8"] = partial(with_peers, packages, openvino_genai, theirs, threads)
     told = measure(engines, cases(AT_ONCE, PROMPT, LONG, NEW), vocab_size=VOCABULARY, rounds=3)
     report(told)
 
@@ -57,6 +64,22 @@ def report(told: dict[str, Figures]) -> None:
     for name, figure in rows:
         values = [figure(one) for one in told.values()]
         print(f"{name:<22}" + "".join(f"{value or 0:>26,.1f}" for value in values))
+
+
+def peers() -> Path | None:
+    """Where the packages of the peers' environment are; None, with a word, where there is none."""
+    named = os.environ.get("CATENARY_PEERS")
+    found = sorted(Path(named).glob("lib/python*/site-packages")) if named else []
+    if not found:
+        print("llama.cpp and openvino-genai are left out: CATENARY_PEERS names no environment that has them")
+    return found[0] if found else None
+
+
+def with_peers(packages: Path, make: Callable[..., Answers], *arguments: object) -> Answers:
+    """`make` in a process that finds the peers' packages before ours."""
+    sys.path.insert(0, str(packages))
+    invalidate_caches()
+    return make(*arguments)
 
 
 def _aggregate(count: int, one: Figures) -> float | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from catenary.models import build, configure, save
+from catenary.models.config import HeadName
 
 TEXTS = ["悬链是两端固定的链。", "The chain hangs between two ends.", '{"a": 1, "b": "好"}'] * 3
 SPECIALS = ["<bos>", "<eos>", "<pad>"]
@@ -50,4 +51,24 @@ def write_writer(folder: Path, family: str = "llama", **settings: object) -> Pat
     tokenizer.save(str(folder / "tokenizer.json"))
     names = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<bos>", "eos_token": "<eos>"}
     (folder / "tokenizer_config.json").write_text(json.dumps(names))
+    return folder
+
+
+def write_reader(folder: Path, head: HeadName) -> Path:
+    """A random BERT that labels or embeds, with `byte_tokenizer`."""
+    tokenizer = byte_tokenizer()
+    config = configure(
+        "bert",
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=48,
+        max_position_embeddings=96,
+        initializer_range=0.4,
+        pad_token_id=2,
+    )
+    save(build(config, head, labels=["a", "b", "c"] if head == "classify" else None, seed=3), folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
     return folder

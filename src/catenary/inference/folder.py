@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ONNX_FILE = "model.onnx"
 OPENVINO_FILE = "openvino_model.xml"
+OPENVINO_READER = "openvino_reader.xml"  # of an encoder–decoder: what reads a text once,
+OPENVINO_WRITER = "openvino_writer.xml"  # and what writes a token a step
 SAFETENSORS_FILE = "model.safetensors"
 SAFETENSORS_INDEX = "model.safetensors.index.json"  # of weights in shards
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt", "*.joblib")
@@ -83,6 +85,11 @@ def open_tokenized_model(path: Path) -> Opened:
         pad_id=_pad_id(config, vocab_size, path),
         tokenizer=tokenizer,
     )
+
+
+def has_graph(path: Path) -> bool:
+    """Whether `path` holds what OpenVINO runs."""
+    return any((path / name).is_file() for name in (OPENVINO_FILE, OPENVINO_WRITER))
 
 
 def refuse_pickle(path: Path) -> None:

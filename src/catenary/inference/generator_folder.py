@@ -28,6 +28,7 @@ class GeneratorFolder:
 
     path: Path
     config: Mapping[str, Any]
+    model: TransformerConfig
     kind: Literal["decoder", "encoder-decoder"]
     vocab_size: int
     max_tokens: int | None
@@ -131,6 +132,7 @@ def open_generator(path: Path) -> GeneratorFolder:
     return GeneratorFolder(
         path=path,
         config=settings,
+        model=config,
         kind="decoder" if config.kind == "decoder" else "encoder-decoder",
         vocab_size=config.vocab_size,
         max_tokens=None if relative else config.max_position_embeddings,

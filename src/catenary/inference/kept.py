@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-VERSION = "1"  # of what is made; another number makes everything anew
+VERSION = "2"  # of what is made; another number makes everything anew
 
 
 def kept_folder() -> Path:

@@ -8,15 +8,16 @@ load(folder, "embed")
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, overload
 
 from catenary.errors import InvalidInput, NotFound
 from catenary.inference.folder import (
     ONNX_FILE,
-    OPENVINO_FILE,
     SAFETENSORS_FILE,
     SAFETENSORS_INDEX,
+    has_graph,
     open_text_model,
     open_tokenized_model,
     read_json,
@@ -52,8 +53,9 @@ def load(
     """The model in `folder` (or in a GGUF file), ready to classify, to generate or to embed.
 
     `engine` "auto" takes the first whose weights are there: `openvino_model.xml` by openvino, `model.onnx` by
-    onnxruntime, `model.safetensors` by torch. Asked for by name, openvino converts a decoder (int8) and keeps what it
-    made. `threads` bounds the engine's threads; None is one a core.
+    onnxruntime, `model.safetensors` by torch; to generate from safetensors it takes openvino where that is installed.
+    openvino then converts the model (int8) once and keeps what it made: its answers are not to the bit the trained
+    model's, which are torch's. `threads` bounds the engine's threads; None is one a core.
 
     Raises NotFound for a missing folder or file, Damaged for one that does not parse, InvalidInput for parts
     that do not fit together or a model that does something else, Refused for pickled weights.
@@ -92,12 +94,15 @@ def unpacked(file: Path) -> Path:
 def _engine_for(folder: Path, task: TaskName) -> str:
     if task == "classify" and (folder / "members").is_dir():
         return "ensemble"
-    if task == "generate" and (folder / OPENVINO_FILE).is_file():
+    if has_graph(folder):
         return "openvino"
     if task == "classify" and (folder / ONNX_FILE).is_file():
         return "onnxruntime"
     if any((folder / name).is_file() for name in (SAFETENSORS_FILE, SAFETENSORS_INDEX)):
-        return ENGINE_OF_FAMILY.get(str(read_json(folder / "config.json").get("family")), "torch")
+        family = str(read_json(folder / "config.json").get("family"))
+        if task == "generate" and family not in ENGINE_OF_FAMILY and find_spec("openvino") is not None:
+            return "openvino"
+        return ENGINE_OF_FAMILY.get(family, "torch")
     refuse_pickle(folder)
     raise NotFound(
         "The model folder has no weights that can be loaded.",
@@ -146,6 +151,15 @@ def _openvino_generator(folder: Path, threads: int | None) -> Generator:
     return openvino_generator(folder, threads=threads)
 
 
+def _openvino_reader(task: Literal["classify", "embed"]) -> Callable[[Path, int | None], Any]:
+    def made(folder: Path, threads: int | None) -> Any:
+        from catenary.inference.openvino import openvino_reader
+
+        return openvino_reader(folder, task, threads)
+
+    return made
+
+
 def _torch_embedder(folder: Path, threads: int | None) -> Embedder:
     from catenary.inference.torch_embedder import TorchEmbedder
     from catenary.inference.torch_engine import read_model
@@ -165,11 +179,13 @@ def _ensemble(folder: Path, threads: int | None) -> Classifier:
 
 ENGINES: dict[tuple[str, str], Callable[[Path, int | None], Any]] = {
     ("classify", "onnxruntime"): _onnxruntime,
+    ("classify", "openvino"): _openvino_reader("classify"),
     ("classify", "torch"): _torch,
     ("classify", "linear"): _linear,
     ("classify", "recurrent"): _recurrent,
     ("classify", "ensemble"): _ensemble,
     ("generate", "openvino"): _openvino_generator,
     ("generate", "torch"): _torch_generator,
+    ("embed", "openvino"): _openvino_reader("embed"),
     ("embed", "torch"): _torch_embedder,
 }

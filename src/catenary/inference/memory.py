@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from catenary.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from catenary.models.config import TransformerConfig
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -28,6 +32,13 @@ def check_budget(what: str, needed_bytes: int, budget_bytes: int | None = None) 
             expected="at most {free} MB: fewer or shorter texts at once, or a smaller cache",
             free=f"{min(limits) / 1e6:,.0f}",
         )
+
+
+def kept_numbers(config: TransformerConfig, prompt_tokens: int, new_tokens: int) -> int:
+    """How many numbers a row of keys and values has: of an encoder–decoder's, those of both texts."""
+    side = config.decoder() if config.kind == "encoder-decoder" else config
+    each = 2 * side.num_hidden_layers * side.num_key_value_heads * side.head_dim
+    return each * (prompt_tokens + new_tokens)
 
 
 def _free_on_machine() -> int | None:

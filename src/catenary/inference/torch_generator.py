@@ -1,205 +1,53 @@
-"""torch and our own core as the engine that writes: every family, any settings, no conversion.
-
-Prompts of like length go together. The model keeps no state between calls (the cache is a value of the batch), so any
-number of threads may ask at once.
-"""
+"""torch and our own core as the engine that writes: every family, any settings, no conversion."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from itertools import islice
-from threading import Lock
-from typing import Any
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 
-from catenary.errors import Interrupted, InvalidInput
-from catenary.inference.constrain import Constrainer, Matcher
-from catenary.inference.constraint import Constraint
-from catenary.inference.generate import Decoding, generate
-from catenary.inference.generation import (
-    Completion,
-    GenerationSettings,
-    Piece,
-    Prompt,
-    Usage,
-    gathered,
-)
 from catenary.inference.generator_folder import GeneratorFolder
-from catenary.inference.memory import check_budget
-from catenary.inference.port import Stop, never
+from catenary.inference.rows import Logits
+from catenary.inference.rows_generator import CACHE_BYTES, ROWS, RowsGenerator
 from catenary.inference.torch_rows import Rows, row_bytes
-from catenary.inference.writing import Writing, next_pieces
 from catenary.models import Model
 
-ROWS = 32  # at once
-CACHE_BYTES = 2 << 30  # of one batch
 
-
-class TorchGenerator:
+class TorchGenerator(RowsGenerator):
     """A `Generator` over a model of ours in evaluation mode."""
 
     def __init__(
         self, folder: GeneratorFolder, model: Model, *, rows: int = ROWS, cache_bytes: int = CACHE_BYTES
     ) -> None:
-        self.folder = folder
-        self._model, self._rows, self._cache_bytes = model, rows, cache_bytes
-        self._constrainer: Constrainer | None = None
-        self._lock = Lock()
-
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        settings: GenerationSettings | None = None,
-        *,
-        stop: Stop = never,
-    ) -> list[Completion]:
-        """See `Generator.generate`."""
-        settings = settings or GenerationSettings()
-        read = [self.folder.read(prompt) for prompt in prompts]
-        if settings.beams > 1:
-            return [self._best(prompt, settings, stop) for prompt in read]
-        asked = self._writings(read, settings)
-        pieces: list[list[Piece]] = [[] for _ in prompts]
-        waiting = sorted(
-            ((number, one) for number, of in enumerate(asked) for one in of),
-            key=lambda pair: -len(pair[1].prompt),
-        )
-        left = iter(waiting)
-        while batch := list(islice(left, self._at_once(waiting, settings))):
-            for step in self._steps([one for _, one in batch]):
-                if stop():
-                    raise Interrupted("The writing was stopped before its end.")
-                for row, piece in step:
-                    pieces[batch[row][0]].append(piece)
-        return [gathered(of, _usage(writings)) for of, writings in zip(pieces, asked, strict=True)]
-
-    def stream(self, prompt: Prompt, settings: GenerationSettings | None = None) -> TorchStream:
-        """See `Generator.stream`."""
-        settings = settings or GenerationSettings()
-        if settings.beams > 1:
-            raise InvalidInput(
-                "Beam search does not stream: which beginning is best is known at the end.",
-                got=f"beams: {settings.beams}",
-                expected="beams: 1, or `generate`",
-            )
-        [writings] = self._writings([self.folder.read(prompt)], settings)
-        return TorchStream(self._steps(writings), writings)
-
-    def close(self) -> None:
-        """See `Generator.close`."""
-
-    def _best(self, prompt: list[int], settings: GenerationSettings, stop: Stop) -> Completion:
-        """The best of the beams. What is written after a stop text is cut off."""
-        if stop():
-            raise Interrupted("The writing was stopped before its end.")
-        decoding = Decoding(
-            max_new_tokens=min(settings.max_tokens, self.folder.room(prompt)),
-            beams=settings.beams,
-            length_penalty=settings.length_penalty,
-            stop_ids=tuple(sorted(self.folder.end_ids | set(settings.stop_ids))),
-        )
-        [found] = generate(self._model, [prompt], decoding)
-        [[writing]] = self._writings([prompt], replace(settings, beams=1))
-        pieces = []
-        for token in found:
-            pieces.append(writing.take(token))
-            if writing.finish_reason is not None:
-                break
-        else:
-            pieces.append(writing.end("stop"))
-        return gathered(pieces, _usage([writing]))
-
-    def _writings(self, prompts: Sequence[list[int]], settings: GenerationSettings) -> list[list[Writing]]:
-        self.folder.check(settings)
-        return [
-            [
-                Writing(
-                    prompt,
-                    settings,
-                    self.folder.tokenizer,
-                    end_ids=self.folder.end_ids,
-                    room=self.folder.room(prompt),
-                    number=number,
-                    choice=choice,
-                    matcher=self._matcher(settings.constraint),
-                )
-                for choice in range(settings.n)
-            ]
-            for number, prompt in enumerate(prompts)
-        ]
-
-    def _matcher(self, constraint: Constraint | None) -> Matcher | None:
-        if constraint is None:
-            return None
-        with self._lock:
-            if self._constrainer is None:
-                folder = self.folder
-                self._constrainer = Constrainer(folder.tokenizer, folder.vocab_size, folder.end_ids)
-        return self._constrainer.matcher(constraint)
-
-    def _at_once(self, waiting: Sequence[tuple[int, Writing]], settings: GenerationSettings) -> int:
-        """How many rows the cache's bytes allow. Raises InvalidInput where not even one has room."""
-        if not waiting:
-            return 1
-        longest = len(waiting[0][1].prompt) + settings.max_tokens
-        each = row_bytes(self._model, min(longest, self.folder.max_tokens or longest))
-        check_budget("the keys and values of an answer", each, self._cache_bytes)
-        return max(1, min(self._rows, self._cache_bytes // each))
-
-    def _steps(self, writings: Sequence[Writing]) -> Iterator[list[tuple[int, Piece]]]:
-        """Each step's pieces with the number of their row, until all have ended."""
-        prompts = [one.prompt for one in writings]
-        new_tokens = max(one.most for one in writings)
-        with torch.inference_mode():
-            rows, logits_BV = Rows.start(self._model, prompts, new_tokens)
-        alive = list(range(len(writings)))
-        while True:
-            told = next_pieces([writings[row] for row in alive], logits_BV.numpy())
-            yield list(zip(alive, told, strict=True))
-            going = [at for at, row in enumerate(alive) if writings[row].finish_reason is None]
-            if not going:
-                return
-            with torch.inference_mode():
-                if len(going) < len(alive):
-                    rows.keep(torch.tensor(going))
-                    alive = [alive[at] for at in going]
-                logits_BV = rows.read(torch.tensor([writings[row].ids[-1] for row in alive]))
+        super().__init__(folder, TorchModel(model), rows=rows, cache_bytes=cache_bytes)
 
 
-class TorchStream:
-    """A `Stream` that works on the thread of whoever reads it."""
+class TorchModel:
+    """A `RowsModel`; the model keeps no state between calls."""
 
-    def __init__(self, steps: Iterator[list[tuple[int, Piece]]], writings: Sequence[Writing]) -> None:
-        self._steps, self._writings = steps, writings
-        self._ready: list[Piece] = []
+    def __init__(self, model: Model) -> None:
+        self._model = model
 
-    def __iter__(self) -> Iterator[Piece]:
-        return self
+    @torch.inference_mode()
+    def start(self, prompts: Sequence[Sequence[int]], new_tokens: int) -> tuple[_TorchRows, Logits]:
+        """See `RowsModel.start`."""
+        rows, logits_BV = Rows.start(self._model, prompts, new_tokens)
+        return _TorchRows(rows), np.asarray(logits_BV.numpy())
 
-    def __next__(self) -> Piece:
-        while not self._ready:
-            self._ready = [piece for _, piece in next(self._steps)]
-        return self._ready.pop(0)
-
-    def cancel(self) -> None:
-        """See `Stream.cancel`."""
-        ended = [one.cancel() for one in self._writings if one.finish_reason is None]
-        self._steps = iter([])
-        self._ready += ended
-
-    @property
-    def usage(self) -> Usage:
-        """See `Stream.usage`."""
-        return _usage(self._writings)
-
-    def __enter__(self) -> TorchStream:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.cancel()
+    def row_bytes(self, prompt_tokens: int, new_tokens: int) -> int:
+        """See `RowsModel.row_bytes`."""
+        return row_bytes(self._model, prompt_tokens, new_tokens)
 
 
-def _usage(writings: Sequence[Writing]) -> Usage:
-    return Usage(len(writings[0].prompt), sum(len(one.ids) for one in writings))
+class _TorchRows:
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    @torch.inference_mode()
+    def read(self, tokens: Sequence[int]) -> Logits:
+        return np.asarray(self._rows.read(torch.tensor(list(tokens))).numpy())
+
+    @torch.inference_mode()
+    def keep(self, rows: Sequence[int]) -> None:
+        self._rows.keep(torch.tensor(list(rows)))

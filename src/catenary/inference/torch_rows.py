@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from catenary.errors import InvalidInput
+from catenary.inference.memory import kept_numbers
 from catenary.models import Cache, Model
 
 
@@ -85,9 +86,6 @@ class Rows:
         self.place_B = self.place_B[rows]
 
 
-def row_bytes(model: Model, tokens: int) -> int:
-    """What one row of `tokens` takes in the cache: keys and values of every layer."""
-    config = model.config
-    side = config.decoder() if config.kind == "encoder-decoder" else config
-    numbers = 2 * side.num_hidden_layers * side.num_key_value_heads * side.head_dim * tokens
-    return numbers * model.embedding.weight.element_size()
+def row_bytes(model: Model, prompt_tokens: int, new_tokens: int) -> int:
+    """What one row takes in the cache: keys and values of every layer, of an encoder–decoder those of both texts."""
+    return kept_numbers(model.config, prompt_tokens, new_tokens) * model.embedding.weight.element_size()

@@ -9,45 +9,55 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from catenary.inference.folder import OPENVINO_FILE
+from catenary.inference.folder import OPENVINO_FILE, OPENVINO_READER, OPENVINO_WRITER
+from catenary.inference.openvino.parts import parts_of
 from catenary.inference.openvino.weights import Precision
 
 if TYPE_CHECKING:
     import openvino as ov
 
     from catenary.models import Model
+    from catenary.models.config import HeadName
 
 
 def graph_of(model: Model, precision: Precision = "int8") -> ov.Model:
-    """The graph of a causal language model of ours. Raises InvalidInput for an architecture that has none."""
-    from catenary.inference.openvino.graph import decoder_graph
+    """The graph of a model of ours. Raises InvalidInput for an architecture or a head that has none."""
+    from catenary.inference.openvino.decoder import decoder_graph
+    from catenary.inference.openvino.encoder import reader_graph
 
-    tensors = {name: _array(tensor) for name, tensor in model.state_dict().items()}
-    rotary = getattr(model.model, "rotary", None)
-    angles = None if rotary is None else _array(rotary.values)
-    magnitude = 1.0 if rotary is None else rotary.magnitude
-    return decoder_graph(model.config, tensors, precision=precision, angles=angles, magnitude=magnitude)
+    tensors, magnitude = parts_of(model)
+    if model.head_name == "clm":
+        return decoder_graph(model.config, tensors, precision=precision, magnitude=magnitude)
+    return reader_graph(model.config, tensors, head=model.head_name, precision=precision, magnitude=magnitude)
 
 
 def write_openvino(model: Model, folder: Path, precision: Precision = "int8") -> None:
-    """Write the graph's two files into `folder`; the same model gives the same bytes."""
+    """Write the graph's files into `folder`, two graphs of an encoder–decoder; the same model gives the same bytes.
+
+    Raises InvalidInput for an architecture or a head that has no graph.
+    """
     import openvino as ov
 
-    ov.save_model(graph_of(model, precision), folder / OPENVINO_FILE, compress_to_fp16=False)
+    from catenary.inference.openvino.seq2seq import seq2seq_graphs
+
+    if model.head_name == "seq2seq":
+        tensors, _ = parts_of(model)
+        made = seq2seq_graphs(model.config, tensors, precision=precision)
+        graphs = dict(zip((OPENVINO_READER, OPENVINO_WRITER), made, strict=True))
+    else:
+        graphs = {OPENVINO_FILE: graph_of(model, precision)}
+    for name, graph in graphs.items():
+        ov.save_model(graph, folder / name, compress_to_fp16=False)
 
 
-def convert(source: Path, folder: Path, precision: Precision = "int8") -> None:
-    """Write what OpenVINO serves the model of `source` from: the graph, the configuration and the tokenizer."""
+def convert(source: Path, folder: Path, precision: Precision = "int8", head: HeadName | None = None) -> None:
+    """Write what OpenVINO serves the model of `source` from: the graph, the configuration and the tokenizer.
+
+    `head` in place of the folder's own: `embed` makes vectors with a model that has no head.
+    """
     from catenary import models
     from catenary.inference.torch_engine import read_model
 
-    write_openvino(read_model(source, None), folder, precision)
+    write_openvino(read_model(source, None, head), folder, precision)
     shutil.copyfile(source / "config.json", folder / "config.json")
     models.copy_companions(source, folder)
-
-
-def _array(tensor: object) -> NDArray[np.float32]:
-    return np.asarray(tensor.detach().float().numpy())  # type: ignore[attr-defined]

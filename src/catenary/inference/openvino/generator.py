@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 from typing import Any
 
@@ -12,6 +12,8 @@ from catenary.inference.constraint import Constraint
 from catenary.inference.generation import Completion, GenerationSettings, Piece, Prompt, Usage, gathered
 from catenary.inference.generator_folder import GeneratorFolder
 from catenary.inference.port import Stop, never
+from catenary.inference.rows import RowsModel
+from catenary.inference.rows_generator import RowsGenerator
 from catenary.inference.scheduler import Job, Limits, PagedModel, Scheduler
 from catenary.inference.writing import Writing
 
@@ -21,8 +23,16 @@ STOP_ASKED_EVERY_PIECES = 8
 class PagedGenerator:
     """A `Generator` over a paged model: requests of all threads share its steps."""
 
-    def __init__(self, folder: GeneratorFolder, model: PagedModel, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        folder: GeneratorFolder,
+        model: PagedModel,
+        limits: Limits | None = None,
+        beams: Callable[[], RowsModel] | None = None,
+    ) -> None:
         self.folder = folder
+        self._beams = beams
+        self._searcher: RowsGenerator | None = None
         self._scheduler = Scheduler(model, limits)
         self._constrainer: Constrainer | None = None
         self._lock = Lock()
@@ -36,6 +46,8 @@ class PagedGenerator:
     ) -> list[Completion]:
         """See `Generator.generate`."""
         settings = settings or GenerationSettings()
+        if settings.beams > 1 and self._beams is not None:
+            return self._beam_searcher(self._beams).generate(prompts, settings, stop=stop)
         asked = [
             self._writings(self.folder.read(prompt), settings, number)
             for number, prompt in enumerate(prompts)
@@ -65,13 +77,19 @@ class PagedGenerator:
         """See `Generator.close`."""
         self._scheduler.close()
 
+    def _beam_searcher(self, model: Callable[[], RowsModel]) -> RowsGenerator:
+        """Compiled when beams are first asked for: its weights take their room once more."""
+        with self._lock:
+            if self._searcher is None:
+                self._searcher = RowsGenerator(self.folder, model())
+            return self._searcher
+
     def _writings(self, prompt: list[int], settings: GenerationSettings, number: int) -> list[Writing]:
         if settings.beams > 1:
             raise InvalidInput(
-                "The engine {engine} does not search with beams.",
-                engine="openvino",
+                "Beam search does not stream: which beginning is best is known at the end.",
                 got=f"beams: {settings.beams}",
-                expected="beams: 1, or the engine torch",
+                expected="beams: 1, or `generate`",
             )
         self.folder.check(settings)
         return [
