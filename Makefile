@@ -23,6 +23,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e '.[all,examples]'
+	@$(BIN)/python -m compileall -q src/catenary  # starts stay quick where PYTHONDONTWRITEBYTECODE is set, too
 	@touch $@
 
 $(VENV)/.developing: $(VENV)/bin/python pyproject.toml constraints.txt

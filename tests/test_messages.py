@@ -12,6 +12,7 @@ from catenary.access import ROLES
 from catenary.cli import COMMANDS
 from catenary.cli.init import TEMPLATES
 from catenary.messages import catalogue, language_of_locale, say
+from catenary.rules import RULES
 
 SOURCE = Path(__file__).parent.parent / "src" / "catenary"
 # Arguments of these calls that are messages: by position and by keyword.
@@ -67,6 +68,7 @@ def listed() -> dict[str, str]:
     return {
         **{about: "cli" for _, about in COMMANDS.values()},
         **dict.fromkeys(TEMPLATES.values(), "cli.init"),
+        **dict.fromkeys(RULES.values(), "rules"),
         **{text: "access.roles" for role in ROLES.values() for text in (role.title, role.attests)},
     }
 

@@ -111,7 +111,7 @@ def test_ctrl_c_keeps_what_was_done_and_goes_on(tmp_path: Path, number: signal.S
         assert process.poll() is None, process.stderr.read().decode() if process.stderr else ""
     time.sleep(0.1)
     process.send_signal(number)
-    told = process.communicate(timeout=20)[1].decode()
+    told = process.communicate(timeout=120)[1].decode()
     assert "goes on from here" in told
     with Store.open(Home.of(tmp_path, {})) as store:
         assert store.runs()[0].outcome == "interrupted"
@@ -161,7 +161,7 @@ def test_what_a_kill_after_the_commit_left_is_cleared_by_the_next_run(tmp_path: 
 def test_a_second_process_waits_and_then_reuses(tmp_path: Path) -> None:
     path = write_chain(tmp_path, SLOW_CHAIN.replace("pause: 0.02", "pause: 0.3"))
     first, second = started(path), started(path)
-    assert (first.wait(30), second.wait(30)) == (0, 0)
+    assert (first.wait(120), second.wait(120)) == (0, 0)
     with Store.open(Home.of(tmp_path, {})) as store:
         assert len([run for run in store.runs(link="datasets.louder") if run.outcome == "done"]) == 1
 

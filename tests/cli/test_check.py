@@ -52,6 +52,19 @@ def test_a_chain_without_mistakes(catenary: Catenary, made: Path) -> None:
         ("{release: kind}", "{release: kin}", "{release: kin}", "one of: kind"),
         ("${vars.seed}", "${vars.sed}", "${vars.sed}", "${vars.seed}"),
         ("licence: MIT", "license: MIT", "license: MIT", "did you mean `licence`?"),
+        ("accuracy, at_least: 0.3", "accuracy, at_leest: 0.3", "at_leest", "did you mean `at_least`?"),
+        ("{near: 0.8}", "{near: 8}", "{near: 8}", "a number less than 1"),
+        ("from: [folders, table]", "from: [folders, tabel]", "tabel", "one of: table"),
+        ("[accuracy, f1, confusion]", "[acuracy]", "acuracy", "did you mean `accuracy`?"),
+        ("quantise: int8", "quantise: int7", "quantise: int7", "did you mean `int8`?"),
+        (
+            "task: classify, from: mail, ep",
+            "task: clasify, from: mail, ep",
+            "clasify",
+            "did you mean `classify`?",
+        ),
+        ("languages: [en]", "languages: en", "languages: en", "a list"),
+        ("family: linear, task", "family: linear, text", "family: linear", "is not known here"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(
@@ -74,6 +87,24 @@ def test_the_same_in_chinese(tmp_path: Path) -> None:
     assert "`vocab_size`" in said.stderr
     assert f"catenary.yaml:{line_of(text, 'vocab_sise')}:" in said.stderr
     assert "did you mean" not in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("vocab_size: 400", "vocab_size: many", "有效的整数"),
+        ("quantise: int8", "quantise: int7", "是否想写 `int8`？"),
+        ("{near: 0.8}", "{near: 8}", "小于 1"),
+        ("languages: [en]", "languages: en", "列表"),
+    ],
+)
+def test_what_was_expected_is_told_in_chinese(
+    catenary: Catenary, tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    write(tmp_path, old, new)
+    said = catenary(tmp_path, "--lang", "zh", "check")
+    assert told in said.err
+    assert "should be" not in said.err
 
 
 def test_for_machines_an_error_is_english_json(catenary: Catenary, tmp_path: Path) -> None:
@@ -102,6 +133,8 @@ def test_a_source_whose_files_are_gone(catenary: Catenary, tmp_path: Path) -> No
     said = catenary(tmp_path, "plan")
     assert said.code == 3
     assert "docs/*.txt" in said.err
+    assert f"catenary.yaml:{line_of(CHAIN, 'folders:')}:" in said.err
+    assert str(tmp_path / "mail") in said.err
 
 
 def test_an_unknown_command_and_an_unknown_option(catenary: Catenary, made: Path) -> None:

@@ -29,6 +29,11 @@ def test_every_template_is_a_chain_that_can_be_planned(
     assert not any(link["reused"] for link in planned.json["links"])
 
 
+def test_where_the_texts_go_is_told_before_anything_is_missing(catenary: Catenary, tmp_path: Path) -> None:
+    assert "data/ham/*.txt" in catenary(tmp_path, "init", "classify").out
+    assert "data" not in catenary(tmp_path, "init", "reviews", "--into", "b").out
+
+
 def test_what_is_there_is_not_overwritten(catenary: Catenary, tmp_path: Path) -> None:
     (tmp_path / "catenary.yaml").write_text("mine", "utf-8")
     said = catenary(tmp_path, "init")

@@ -54,7 +54,13 @@ def main(folder: Path, kills: int, seed: int, names: list[str]) -> None:
     for case in names:
         uninterrupted, seconds = attempt(case, folder / f"{case}-whole")[0].decode().split()
         state = folder / f"{case}-killed"
-        died = sum(attempt(case, state, chance.uniform(0, float(seconds) / 2))[1] for _ in range(kills))
+        died, longest = 0, float(seconds) / 2
+        while died < kills:
+            told, was_killed = attempt(case, state, chance.uniform(0, longest))
+            died += was_killed
+            if not was_killed:  # it came to its end: from the start again, and sooner
+                assert told.decode().split()[0] == uninterrupted
+                state, longest = state.with_name(f"{state.name}-again"), longest / 2
         resumed, _ = attempt(case, state)[0].decode().split()
         sys.stdout.write(f"{case} {uninterrupted} {resumed} {died}\n")
 

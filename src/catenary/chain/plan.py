@@ -15,6 +15,7 @@ from typing import Any
 from catenary.chain.file_digests import FileDigests
 from catenary.chain.spec import Chain, Link
 from catenary.chain.stage import Estimate, Known
+from catenary.errors import CatenaryError
 from catenary.messages import say
 from catenary.store import Store, recipe_id
 
@@ -60,7 +61,11 @@ def plan(chain: Chain, store: Store, *, measure: bool = False) -> Plan:
     for link in chain.links:
         settings = link.stage.recipe_of(link.settings)
         if link.stage.content:
-            found = link.stage.content(link.name, link.settings, chain.folder, digests.sha256)
+            try:
+                found = link.stage.content(link.name, link.settings, chain.folder, digests.sha256)
+            except CatenaryError as error:
+                error.where = error.where or link.where
+                raise
             settings |= {"content": found} if found else {}
         inputs = {role: steps[target].id for role, target in sorted(link.inputs.items())}
         id = recipe_id(link.stage.name, link.stage.version, settings, inputs)

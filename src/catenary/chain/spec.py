@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -20,6 +20,7 @@ from catenary.chain.file import ChainFile
 from catenary.chain.serve_settings import GuardRule, ServeSettings
 from catenary.chain.stage import Settings, Stage
 from catenary.errors import InvalidInput, NotFound
+from catenary.rules import names_of, rule_of
 
 SCHEMA = 1
 M = TypeVar("M", bound=BaseModel)
@@ -48,6 +49,7 @@ class Link:
     stage: Stage[Any]
     settings: Settings
     inputs: Mapping[str, str]  # role → the full name of the link it stands on
+    where: str = ""  # its place in the chain file, for errors that show only outside the file
 
     @property
     def full_name(self) -> str:
@@ -113,7 +115,7 @@ def check(file: ChainFile, stages: Sequence[Stage[Any]]) -> Chain:
         raise InvalidInput(
             "This chain file's schema is not one that this version reads.",
             where=file.where(("schema",)),
-            got=file.raw.get("schema", "no `schema:`"),
+            got=file.raw.get("schema", "-"),
             expected="`schema: 1` as the first line",
         )
     project = _validate(Project, file, ("project",), file.raw.get("project") or {})
@@ -178,7 +180,13 @@ def _entries(file: ChainFile, section: str) -> list[tuple[str, Any]]:
     if entries is None:
         return []
     if not isinstance(entries, dict):
-        raise InvalidInput("A section is a mapping of names to settings.", where=file.where((section,)))
+        raise InvalidInput(
+            "A section is a mapping of names to settings.",
+            where=file.where((section,)),
+            got=repr(entries),
+            expected="`name: {{…}}` below `{section}:`",
+            section=section,
+        )
     for name in entries:
         if not NAME.match(name):
             raise InvalidInput(
@@ -201,7 +209,13 @@ def _link(
 ) -> Link:
     place = (section, name)
     if not isinstance(raw, dict):
-        raise InvalidInput("The settings of a link are a mapping.", where=file.where(place), got=repr(raw))
+        raise InvalidInput(
+            "The settings of a link are a mapping.",
+            where=file.where(place),
+            got=repr(raw),
+            expected="`{name}: {{key: value, …}}`",
+            name=name,
+        )
     of_section = [stage for stage in stages if stage.section == section]
     _check_family(file, (*place, "family"), raw, of_section)
     stage = next((stage for stage in of_section if stage.takes(raw)), None)
@@ -214,6 +228,7 @@ def _link(
             expected="settings of one of: {names}",
             names=", ".join(families),
         )
+    _check_task(file, (*place, "task"), raw, of_section)
     settings = _validate(stage.settings, file, place, raw)
     inputs = stage.inputs_of(settings)
     known = {link.full_name: link.settings for link in earlier}
@@ -224,14 +239,17 @@ def _link(
             if target in waiting or (declared and target in stage.ahead_of(settings)):
                 raise _AheadError(target)
             names = [link.name for link in earlier if link.section == target_section]
-            raise _no_such(file, (*place, *role.split(".")[:1]), target_name, names, target_section)
+            key = role.split(".")[0]
+            raise _no_such(
+                file, (*place, key, *_find(raw.get(key), target_name)), target_name, names, target_section
+            )
     if stage.check:
         try:
             stage.check(settings, {role: known[target] for role, target in inputs.items()})
         except InvalidInput as refusal:
             refusal.where = file.where((*place, *_find(raw, refusal.got)))
             raise
-    return Link(section, name, stage, settings, inputs)
+    return Link(section, name, stage, settings, inputs, file.where(place))
 
 
 def _check_family(
@@ -253,6 +271,26 @@ def _check_family(
     )
 
 
+def _check_task(
+    file: ChainFile, place: tuple[str, ...], raw: Mapping[str, Any], stages: Sequence[Stage[Any]]
+) -> None:
+    """Refuse a task that no stage of the section takes, naming all that there are."""
+    fields = [stage.settings.model_fields.get("task") for stage in stages]
+    tasks = sorted({task for field in fields if field for task in get_args(field.annotation)})
+    if not tasks or "task" not in raw or raw["task"] in tasks:
+        return
+    near = _nearest(str(raw["task"]), tasks)
+    raise InvalidInput(
+        "`{key}` cannot be this; did you mean `{near}`?" if near else "`{key}` cannot be this.",
+        where=file.where(place),
+        key=".".join(place),
+        near=near[0] if near else "",
+        got=repr(raw["task"]),
+        expected="one of: {names}",
+        names=", ".join(tasks),
+    )
+
+
 def _no_such(
     file: ChainFile, place: tuple[str | int, ...], name: str, names: Sequence[str], section: str
 ) -> InvalidInput:
@@ -265,8 +303,8 @@ def _no_such(
         name=name,
         section=section,
         got=name,
-        expected="one of: {names}",
-        names=", ".join(_nearest(name, names) or names) or f"`{section}:` is empty so far",
+        expected="one of: {names}" if names else "a name under `{section}:`, which has none before this line",
+        names=", ".join(_nearest(name, names) or names),
     )
 
 
@@ -313,13 +351,16 @@ def _validate(model: type[M], file: ChainFile, place: tuple[str, ...], raw: Any)
     if isinstance(reason, InvalidInput):
         reason.where = reason.where or file.where(path)
         raise reason
+    near = _nearest(str(error["input"]), names_of(error))
+    expected, values = rule_of(error)
     raise InvalidInput(
-        "`{key}` cannot be this.",
+        "`{key}` cannot be this; did you mean `{near}`?" if near else "`{key}` cannot be this.",
         where=file.where(path),
         key=".".join(map(str, path)),
+        near=near[0] if near else "",
         got=repr(error["input"]),
-        expected="{rule}",  # a pattern in it may hold braces
-        rule=error["msg"],
+        expected=expected,
+        **values,
     )
 
 
@@ -328,12 +369,12 @@ def _find(raw: Any, wanted: object) -> tuple[str | int, ...]:
     if isinstance(raw, dict):
         for key, value in raw.items():
             found = _find(value, wanted)
-            if found or key == wanted or value == wanted:
+            if found or key == wanted or wanted in (value, repr(value)):
                 return (key, *found)
     elif isinstance(raw, list):
         for index, value in enumerate(raw):
             found = _find(value, wanted)
-            if found or value == wanted:
+            if found or wanted in (value, repr(value)):
                 return (index, *found)
     return ()
 
@@ -344,6 +385,10 @@ def _file_path(raw: Any, location: Sequence[str | int]) -> tuple[str | int, ...]
     value = raw
     for index, step in enumerate(location):
         if isinstance(value, dict):
+            # A gate is called by one of its own keys: {metric: …, at_leest: 1} is wrong at (metric, at_leest).
+            later = index < len(location) - 1
+            if later and location[-1] in value and not isinstance(value.get(step), dict | list):
+                continue
             if step in value:
                 value = value[step]
                 path.append(step)

@@ -19,6 +19,9 @@ TEMPLATES = {
     "language-model": "Your own folder of text to an n-gram control and a masked language model.",
 }
 
+# Those whose texts come with a package run at once; these read what lies beside the chain file.
+NEED_TEXTS = {"classify": "data/ham/*.txt, data/spam/*.txt", "language-model": "data"}
+
 
 @click.command(
     "init",
@@ -44,5 +47,15 @@ def command(template: str, into: Path, list_templates: bool) -> None:
     text = files("catenary").joinpath("templates", f"{template}.yaml").read_text("utf-8")
     into.mkdir(parents=True, exist_ok=True)
     target.write_text(text, "utf-8")
-    click.echo(say("Wrote {file}. Next:", file=target))
+    if template in NEED_TEXTS:
+        click.echo(
+            say(
+                "Wrote {file}. It reads {texts} beside it: put your texts there, or say under `sources:` where "
+                "they are and of which format (docs/sources.md). Next:",
+                file=target,
+                texts=NEED_TEXTS[template],
+            )
+        )
+    else:
+        click.echo(say("Wrote {file}. Next:", file=target))
     click.echo("  catenary plan\n  catenary run")

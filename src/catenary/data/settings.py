@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from catenary.errors import CatenaryError, InvalidInput
+from catenary.rules import rule_of
 
 
 class Settings(BaseModel):
@@ -73,12 +74,16 @@ def _told(model: type[BaseModel], error: ValidationError, where: str | None) -> 
             "There is no such setting.", first["loc"][-1], names, ".".join(filter(None, parts)) or None
         )
     if first["type"] == "missing":
-        return InvalidInput("A setting is missing.", got=key, where=where)
+        return InvalidInput(
+            "A setting is missing.", got="-", expected="`{key}:` with a value", key=key, where=where
+        )
+    expected, values = rule_of(first)
     return InvalidInput(
         "A setting has a value that cannot be used.",
         got=repr(first["input"]),
-        expected=first["msg"],
+        expected=expected,
         where=place,
+        **values,
     )
 
 

@@ -219,7 +219,13 @@ def resolve(source: Source, base: Path) -> list[SourceFile]:
     found: dict[str, SourceFile] = {}
     for label, pattern, files in _groups(source, base):
         if not files:
-            raise NotFound("No file of the source matches.", got=pattern)
+            folder = source.package or base / str(source.path)
+            raise NotFound(
+                "No file of the source matches.",
+                got=pattern,
+                expected="files in {folder}" if source.files else "a file, a folder or a glob below {folder}",
+                folder=folder if source.files else base,
+            )
         for file in files:
             named = replace(file, label=label)
             other = found.setdefault(file.name, named)

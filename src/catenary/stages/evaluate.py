@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,8 +83,13 @@ class EvaluateSettings(Settings):
     def _known(cls, value: list[str] | None) -> list[str] | None:
         for name in value or ():
             if name not in METRICS and not name.startswith("entity_f1_"):
+                near = get_close_matches(name, METRICS, n=1)
                 raise InvalidInput(
-                    "There is no metric of this name.",
+                    "There is no metric `{name}`; did you mean `{near}`?"
+                    if near
+                    else "There is no metric of this name.",
+                    name=name,
+                    near=near[0] if near else "",
                     got=name,
                     expected="one of {names}",
                     names=", ".join(METRICS),

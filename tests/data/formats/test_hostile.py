@@ -6,7 +6,6 @@ import bz2
 import gzip
 import io
 import lzma
-import resource
 import subprocess
 import sys
 import tarfile
@@ -252,19 +251,16 @@ def test_large_files_stay_within_memory(tmp_path: Path) -> None:
         file.write(b'["')
         file.truncate(512 << 20)
     program = (
-        "import sys; from pathlib import Path; from catenary.data import *\n"
+        "import sys, resource; resource.setrlimit(resource.RLIMIT_DATA, 2 * (700 << 20,))\n"
+        "from pathlib import Path; from catenary.data import *\n"
         "source = Source(path='files', licence='MIT')\n"
         "for batch in read(source, resolve(source, Path(sys.argv[1])), 's'):\n"
         "    print(batch.column('dropped').to_pylist())\n"
     )
 
-    def bounded() -> None:
-        resource.setrlimit(resource.RLIMIT_DATA, (700 << 20, 700 << 20))
-
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)],
         check=True,
-        preexec_fn=bounded,
         capture_output=True,
         text=True,
     )
