@@ -191,3 +191,14 @@ class CompletionRequest(Sampling):
     logprobs: int | None = Field(None, ge=0, le=5)
     echo: Literal[False] | None = None
     best_of: Literal[1] | None = None
+
+
+class FeedbackRequest(Body):
+    """The body of `POST /v1/feedback`. `consent`: what it may be used for; `none` for nothing but being read."""
+
+    receipt: Annotated[str, Field(min_length=1, max_length=64)]
+    kind: Literal["thumb", "rating", "edit", "complaint", "comment"]
+    value: str | int | float | bool | None = None
+    comment: Annotated[str, Field(max_length=20_000)] | None = None
+    consent: Literal["none", "evaluation", "training"] = "none"
+    licence: Annotated[str, Field(max_length=256)] = ""

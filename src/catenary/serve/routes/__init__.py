@@ -15,6 +15,7 @@ from catenary.serve.routes.chat import chat_routes
 from catenary.serve.routes.classify import classify_routes
 from catenary.serve.routes.completions import completion_routes
 from catenary.serve.routes.embeddings import embedding_routes
+from catenary.serve.routes.feedback import feedback_routes
 from catenary.serve.routes.health import health_routes
 from catenary.serve.routes.models import model_routes
 from catenary.serve.routes.receipts import receipt_routes
@@ -27,4 +28,5 @@ ROUTES: tuple[Callable[[Gateway], APIRouter], ...] = (
     embedding_routes,
     classify_routes,
     receipt_routes,
+    feedback_routes,
 )
