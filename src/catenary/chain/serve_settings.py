@@ -148,11 +148,9 @@ class LabelSettings(Settings):
 
 
 class CacheSettings(Settings):
-    """Answers that are known. `semantic`: an endpoint of vectors; questions at least `alike` count as one."""
+    """Answers that are known: to the same question with the same settings."""
 
     megabytes: int = Field(default=64, ge=1)
-    semantic: str | None = None
-    alike: float = Field(default=0.95, gt=0, le=1)
 
 
 class PlanSettings(Settings):

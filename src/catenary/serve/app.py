@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from catenary import __version__
@@ -18,6 +20,9 @@ from catenary.serve.errors import CLIENT_GONE, FAULT, INVALID_REQUEST, NO_ROUTE,
 from catenary.serve.frame import Frame, told, told_of
 from catenary.serve.gateway import Gateway
 from catenary.serve.routes import ROUTES
+
+FORGET_SECONDS = 3600.0
+log = logging.getLogger("catenary.serve")
 
 
 def create_app(gateway: Gateway) -> FastAPI:
@@ -30,9 +35,12 @@ def create_app(gateway: Gateway) -> FastAPI:
     async def life(_: FastAPI) -> AsyncIterator[None]:
         engines = [served.engine for served in gateway.endpoints.values()]
         await asyncio.gather(*(engine.start() for engine in engines))
+        forgetting = asyncio.create_task(_forget(gateway))
         try:
             yield
         finally:
+            forgetting.cancel()
+            await asyncio.gather(forgetting, return_exceptions=True)
             await gateway.ledger.close()
             await asyncio.gather(*(engine.close() for engine in engines))
 
@@ -53,6 +61,17 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_middleware(Frame, gateway=gateway)
     return app
+
+
+async def _forget(gateway: Gateway) -> None:
+    """Remove the texts of receipts that are past their time, at the start and every hour."""
+    while gateway.forget_texts is not None:
+        try:
+            while await asyncio.to_thread(gateway.forget_texts):
+                pass
+        except (CatenaryError, SQLAlchemyError):
+            log.exception("texts past their time could not be removed; tried again in an hour")
+        await asyncio.sleep(FORGET_SECONDS)
 
 
 async def _catenary_error(_: Request, error: Exception) -> Response:

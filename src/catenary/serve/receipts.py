@@ -64,7 +64,7 @@ class Receipt:
     cached_tokens: int = 0
     first_token_seconds: float | None = None
     outcome: Outcome = "complete"
-    cache: Literal["exact", "semantic"] | None = None
+    cache: Literal["exact"] | None = None
     upstream: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
 
