@@ -65,9 +65,10 @@ bench-train: $(VENV)-bench/.ready ## training speed beside Trainer and LitGPT, o
 	$(BIN)/python -m benchmarks.training
 
 PEERS ?= .peers
-bench-inference: setup ## writing beside transformers and llama.cpp, labelling beside a pipeline (about 5 minutes)
-	$(PIP) install --only-binary :all: xllamacpp
-	$(BIN)/python -m benchmarks inference answering
+bench-inference: setup ## writing beside transformers, llama.cpp and openvino-genai, labelling beside a pipeline (about 5 minutes)
+	test -x $(PEERS)-inference/bin/python || $(PYTHON) -m venv $(PEERS)-inference
+	$(PEERS)-inference/bin/python -m pip install --quiet --only-binary :all: xllamacpp openvino-genai
+	CATENARY_PEERS=$(abspath $(PEERS))-inference $(BIN)/python -m benchmarks inference answering
 
 bench-data: setup ## curation beside datatrove and data-juicer, in an environment of their own
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
