@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -274,9 +274,11 @@ def _check_family(
 def _check_task(
     file: ChainFile, place: tuple[str, ...], raw: Mapping[str, Any], stages: Sequence[Stage[Any]]
 ) -> None:
-    """Refuse a task that no stage of the section takes, naming all that there are."""
-    fields = [stage.settings.model_fields.get("task") for stage in stages]
-    tasks = sorted({task for field in fields if field for task in get_args(field.annotation)})
+    """Refuse a task that no stage of the section takes, naming all that there are; a task that is a file has any name."""
+    fields = [field for stage in stages if (field := stage.settings.model_fields.get("task"))]
+    if any(get_origin(field.annotation) is not Literal for field in fields):
+        return
+    tasks = sorted({task for field in fields for task in get_args(field.annotation)})
     if not tasks or "task" not in raw or raw["task"] in tasks:
         return
     near = _nearest(str(raw["task"]), tasks)
