@@ -37,8 +37,11 @@ demo: $(VENV)/.installed ## raw text → signed classifier → an answer traced 
 test: setup check ## checks and quick tests
 	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow' -q
 
+# What fails beside other tests is told, then run once more alone, and must pass there.
 test-all: setup check ## checks and all tests
-	$(BIN)/python -m pytest -n $(WORKERS) -q
+	$(BIN)/python -m pytest -n $(WORKERS) -q || \
+	  { [ $$? = 1 ] && echo "what failed beside other tests, once more and alone:" && \
+	    $(BIN)/python -m pytest --last-failed --last-failed-no-failures none -q; }
 
 check: setup ## format, lint, types, architecture
 	$(BIN)/ruff format --check src tests benchmarks
