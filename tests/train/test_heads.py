@@ -160,7 +160,7 @@ def several(count, seed=0):
 
 
 def test_several_labels_and_their_thresholds(base, tmp_path):
-    settings = cases.settings(epochs=25, learning_rate=5e-3, dropout=0.0)
+    settings = cases.settings(epochs=25, learning_rate=2e-3, dropout=0.0)
     chosen = ClassifySettings(kind="several", class_weights="balanced")
     report = finetune_classifier(
         base, *several(500), settings, tmp_path, classify=chosen, valid=several(50, 1)
