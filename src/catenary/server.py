@@ -20,11 +20,15 @@ from catenary.chain.plan import plan
 from catenary.chain.serve_settings import EndpointSettings, GuardRule, UpstreamSettings
 from catenary.chain.spec import Chain
 from catenary.chain.trace import trace
-from catenary.digest import digest, file_sha256
-from catenary.errors import Damaged, InvalidInput, NotFound, Refused
+from catenary.digest import digest
+from catenary.errors import InvalidInput, NotFound, Refused
+from catenary.inference import Classifier, Scores
+from catenary.inference.port import Stop, never
 from catenary.serve import Endpoint, Limits, Receipt, SaveReceipt
 from catenary.serve.receipts import ReleaseStatus
+from catenary.stages.lifecycle import still_served
 from catenary.stages.nearest import nearest
+from catenary.stages.seal import check_files, check_seal
 from catenary.stages.standing import standing
 from catenary.store import Artifact, Store
 
@@ -116,13 +120,36 @@ def open_endpoint(chain: Chain, store: Store, name: str, *, unreleased: bool = F
         )
     return Endpoint(
         name=name,
-        classifier=load(behind.artifact.path),
+        classifier=_Following(load(behind.artifact.path), _check(store, behind, unreleased=unreleased)),
         release=behind.artifact.id,
         status=behind.status,
         model_digest=behind.model_digest,
         created=behind.created,
         keep_texts=chain.serve.endpoints[name].keep_texts,
     )
+
+
+def _check(store: Store, behind: _Behind, *, unreleased: bool) -> Callable[[], None]:
+    """What is asked before each answer: whether the release may still be served. A bare model never is one."""
+    if behind.artifact.kind != "release":
+        return lambda: None
+    return still_served(store, behind.artifact, unreleased=unreleased)
+
+
+class _Following:
+    """A classifier that answers only as long as its release may be served: looked up before each answer."""
+
+    def __init__(self, classifier: Classifier, check: Callable[[], None]) -> None:
+        self._classifier = classifier
+        self._check = check
+
+    @property
+    def labels(self) -> Sequence[str]:
+        return self._classifier.labels
+
+    def classify(self, texts: Sequence[str], *, stop: Stop = never) -> list[Scores]:
+        self._check()
+        return self._classifier.classify(texts, stop=stop)
 
 
 def open_served(chain: Chain, store: Store, name: str, *, unreleased: bool = False) -> Served:
@@ -132,6 +159,7 @@ def open_served(chain: Chain, store: Store, name: str, *, unreleased: bool = Fal
     """
     from catenary.inference.does import does
     from catenary.serve.balance import Balanced
+    from catenary.serve.following import Following
     from catenary.serve.local_engine import LocalEngine, command_for
     from catenary.serve.served import Served
 
@@ -155,7 +183,10 @@ def open_served(chain: Chain, store: Store, name: str, *, unreleased: bool = Fal
     return Served(
         name=name,
         task=found,
-        engine=engines[0] if len(engines) == 1 else Balanced(engines),
+        engine=Following(
+            engines[0] if len(engines) == 1 else Balanced(engines),
+            _check(store, behind, unreleased=unreleased),
+        ),
         release=behind.artifact.id,
         status=behind.status,
         model_digest=behind.model_digest,
@@ -197,7 +228,9 @@ def _behind(chain: Chain, store: Store, name: str, *, unreleased: bool) -> _Behi
             if missing
             else f"catenary show {step.link.full_name}",
         )
-    _check_files(artifact)
+    check_files(artifact)
+    if released:
+        check_seal(store, artifact)
     row = next(row for row in store.artifacts(artifact.kind) if row.id == artifact.id)
     return _Behind(
         artifact,
@@ -401,17 +434,6 @@ def _stored(receipt: Receipt) -> stores.Receipt:
         key_id=receipt.key,
         body=receipt.to_json(),
     )
-
-
-def _check_files(artifact: Artifact) -> None:
-    """Every file is what the manifest, and so every sign-off, says it is."""
-    for name, entry in artifact.manifest.files.items():
-        if file_sha256(artifact.path / name) != entry.sha256:
-            raise Damaged(
-                "A file of the release is not what was signed, so it is not loaded.",
-                where=str(artifact.path / name),
-                next="catenary verify",
-            )
 
 
 def run(

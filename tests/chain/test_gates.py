@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
-from catenary.chain.gates import AnyGate, Comparison, Facts, Gate, Metric, judge, verdict
+from catenary.chain.gates import AnyGate, Comparison, Facts, Gate, Metric, judge, simple_gates, verdict
 from catenary.errors import InvalidInput
 
 FACTS = Facts(
@@ -24,6 +25,10 @@ FACTS = Facts(
     licences={"MIT": ["reviews"], "CC-BY-4.0": ["news"]},
     personal_data=lambda: {"phone": 2},
 )
+
+
+def some(**changes: Any) -> Facts:
+    return replace(FACTS, **changes)
 
 
 def gate(raw: dict[str, Any]) -> Gate:
@@ -119,3 +124,58 @@ def test_costly_facts_are_gathered_only_where_a_gate_asks() -> None:
 
     facts = Facts(metrics=FACTS.metrics, parity=never, personal_data=never)
     assert judge([gate({"metric": "quality.encoder.f1", "at_least": 0.5})], facts)[0].outcome == "passed"
+
+
+def test_gates_compose() -> None:
+    good, bad = {"licences": ["MIT", "CC-BY-4.0"]}, {"personal_data": 0}
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"all": [good, good]}, "passed"),
+        ({"all": [good, bad]}, "failed"),
+        ({"any": [bad, good]}, "passed"),
+        ({"any": [bad, bad]}, "failed"),
+        ({"any": [bad, {"all": [good, {"parity": 0.9}]}]}, "passed"),
+        ({"any": [bad, {"all": [good, bad]}]}, "failed"),
+        ({"all": [good, bad | {"on_fail": "warn"}]}, "passed"),
+        ({"any": [bad], "on_fail": "warn"}, "warned"),
+    ]
+    for raw, outcome in cases:
+        assert judge([gate(raw)], FACTS)[0].outcome == outcome, raw
+    [told] = judge([gate({"any": [bad, good]})], FACTS)
+    assert [part["outcome"] for part in told.evidence["parts"]] == ["failed", "passed"]
+    assert told.evidence["parts"][0]["evidence"] == {"phone": 2}
+
+
+def test_gates_inside_others_are_found() -> None:
+    nested = gate({"all": [{"parity": 0.9}, {"any": [{"personal_data": 0}, {"licences": ["MIT"]}]}]})
+    names = [type(one).__name__ for one in simple_gates([nested])]
+    assert names == ["ParityGate", "PersonalDataGate", "LicencesGate"]
+
+
+def test_a_compressed_model_keeps_a_pass_only_where_it_answers_alike() -> None:
+    metric = {"metric": "quality.encoder.accuracy", "at_least": 0.8}
+    for agreement, least, outcome in (
+        (0.998, 0.99, "passed"),
+        (0.97, 0.99, "failed"),
+        (0.97, 0.95, "passed"),
+    ):
+        facts = some(derived="quantised", parity=lambda found=agreement: {"agreement": found, "n": 100})
+        [told] = judge([gate(metric | {"inherits": least})], facts)
+        assert told.outcome == outcome
+        assert told.evidence["rule"] == "parity"
+    [told] = judge([gate(metric)], some(derived="distilled"))
+    assert (told.outcome, told.evidence["rule"]) == ("failed", "void")
+    assert judge([gate(metric)], some(derived="quantised", least_agreement=0.999))[0].outcome == "failed"
+
+
+def test_a_profile_is_asked_by_its_rule() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def profile(name: str, rule: str) -> tuple[bool, dict[str, Any], str]:
+        asked.append((name, rule))
+        return rule == "point", {"profile": name}, name
+
+    facts = some(profile=profile)
+    results = judge([gate({"profile": "tc260-003"}), gate({"profile": "tc260-003", "rule": "wilson"})], facts)
+    assert [one.outcome for one in results] == ["passed", "failed"]
+    assert asked == [("tc260-003", "point"), ("tc260-003", "wilson")]
+    assert judge([gate({"profile": "tc260-003"})], FACTS)[0].outcome == "failed"

@@ -37,7 +37,9 @@ def receipt(release: str, number: int, age: timedelta) -> Receipt:
 def test_the_service_forgets_texts_past_their_time_and_no_others(tmp_path: Path) -> None:
     with Store.open(Home.of(tmp_path, {})) as store:
         made = make(store).id
-        old = [receipt(made, number, timedelta(days=31)) for number in range(700)]  # more than one round takes
+        old = [
+            receipt(made, number, timedelta(days=31)) for number in range(700)
+        ]  # more than one round takes
         new = receipt(made, 700, timedelta(days=29))
         store.add_receipts([*old, new])
         month = timedelta(days=30)

@@ -6,6 +6,11 @@
       - {parity: 0.995}
       - {licences: [MIT]}
       - {personal_data: 0}
+      - {profile: tc260-003, rule: wilson}                # a regulator's figures, from govern/profiles/*.yaml
+      - any: [{metric: quality.sentiment.f1, at_least: 0.9}, {all: [{parity: 1.0}, {personal_data: 0}]}]
+
+A metric is measured on the trained model. What is made of it (quantised, merged, distilled) inherits the pass only as
+`inherit.py` says; else the pass is void.
 
 The facts are brought by `stages/release.py`; a gate looks at nothing else, so its outcome can be checked again.
 """
@@ -19,6 +24,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from catenary.chain.inherit import rule_for
 from catenary.chain.stage import Settings
 from catenary.errors import InvalidInput
 from catenary.messages import say
@@ -47,6 +53,10 @@ class Comparison:
     n: int
 
 
+def _no_profile(name: str, rule: str) -> tuple[bool, Mapping[str, Any], str]:
+    return False, {}, f"{name}: no evidence"
+
+
 @dataclass(frozen=True)
 class Facts:
     """What gates may look at. Counts that cost time are functions, called only where a gate asks."""
@@ -56,6 +66,13 @@ class Facts:
     parity: Callable[[], Mapping[str, Any]] = dict  # {"agreement": …, "n": …}, worst format first
     licences: Mapping[str, Sequence[str]] = field(default_factory=dict)  # licence → sources under it
     personal_data: Callable[[], Mapping[str, int]] = dict  # kind → occurrences left in the training text
+    least_agreement: float = 0.99  # with the trained model, at which its passes are kept
+    derived: str | None = (
+        None  # how the release was made of what was measured (inherit.DERIVATIONS); None: it is that
+    )
+    profile: Callable[[str, str], tuple[bool, Mapping[str, Any], str]] = (
+        _no_profile  # (id, rule) → as `Gate.check`
+    )
 
 
 @dataclass(frozen=True)
@@ -99,9 +116,10 @@ class MetricGate(Gate):
     at_least: float | None = None
     at_most: float | None = None
     better_than: str | None = None
-    rule: Literal["point", "interval"] = (
-        "point"  # interval: the 95 % interval's nearer end must clear the line
-    )
+    # interval: the 95 % interval's nearer end must clear the line; of a share that is Wilson's
+    rule: Literal["point", "interval", "wilson"] = "point"
+    # least agreement at which a compressed model keeps the pass; left out: what the release's own gate `parity` asks
+    inherits: float | None = Field(default=None, ge=0, le=1)
     p_below: float = Field(default=0.05, gt=0, lt=1)
 
     @model_validator(mode="after")
@@ -116,19 +134,36 @@ class MetricGate(Gate):
         return self
 
     def check(self, facts: Facts) -> tuple[bool, Mapping[str, Any], str]:
+        passed, evidence, sentence = self._measured(facts)
+        if not passed or facts.derived is None:
+            return passed, evidence, sentence
+        rule = rule_for("metric", facts.derived)
+        told = {**evidence, "derived": facts.derived, "rule": rule}
+        if rule == "void":
+            return False, told, f"{sentence}; void for what is {facts.derived}"
+        if rule == "inherit":
+            return True, told, sentence
+        found = facts.parity()
+        least = facts.least_agreement if self.inherits is None else self.inherits
+        held = found["agreement"] >= least
+        told["agreement"] = found["agreement"]
+        why = f"{facts.derived}, agrees on {found['agreement']:.4f}, at least {least:g}"
+        return held, told, f"{sentence} ({why})" if held else f"{sentence}; void: {why}"
+
+    def _measured(self, facts: Facts) -> tuple[bool, Mapping[str, Any], str]:
         if self.better_than is not None:
             return self._compare(facts, self.better_than)
         measured = _metric(facts, self.metric)
         evidence = {"value": measured.value, "low": measured.low, "high": measured.high, "n": measured.n}
         if self.at_least is not None:
-            figure = measured.low if self.rule == "interval" else measured.value
+            figure = measured.low if self.rule != "point" else measured.value
             return (
                 figure >= self.at_least,
                 evidence,
                 f"{self.metric} = {figure:.4f}, at least {self.at_least:g}",
             )
         assert self.at_most is not None
-        figure = measured.high if self.rule == "interval" else measured.value
+        figure = measured.high if self.rule != "point" else measured.value
         return figure <= self.at_most, evidence, f"{self.metric} = {figure:.4f}, at most {self.at_most:g}"
 
     def _compare(self, facts: Facts, other: str) -> tuple[bool, Mapping[str, Any], str]:
@@ -195,11 +230,62 @@ class PersonalDataGate(Gate):
         )
 
 
+class ProfileGate(Gate):
+    """Every figure of a regulator's profile is met by evidence; `rule: wilson` asks it of the interval's nearer end."""
+
+    profile: str
+    rule: Literal["point", "wilson"] = "point"
+
+    def check(self, facts: Facts) -> tuple[bool, Mapping[str, Any], str]:
+        return facts.profile(self.profile, self.rule)
+
+
+class AllGate(Gate):
+    """Every one of these gates holds. Each is judged, so that all that is wrong is told."""
+
+    all: list[AnyGate] = Field(min_length=1)
+
+    def check(self, facts: Facts) -> tuple[bool, Mapping[str, Any], str]:
+        results = [gate.judge(facts) for gate in self.all]
+        return all(one.outcome != "failed" for one in results), _parts(results), _sentences(results, "and")
+
+
+class OneOfGate(Gate):
+    """At least one of these gates holds. Each is judged: the evidence shows which."""
+
+    any: list[AnyGate] = Field(min_length=1)
+
+    def check(self, facts: Facts) -> tuple[bool, Mapping[str, Any], str]:
+        results = [gate.judge(facts) for gate in self.any]
+        return any(one.outcome == "passed" for one in results), _parts(results), _sentences(results, "or")
+
+
+def _parts(results: Sequence[GateResult]) -> Mapping[str, Any]:
+    return {
+        "parts": [
+            {
+                "gate": dict(one.gate),
+                "outcome": one.outcome,
+                "evidence": dict(one.evidence),
+                "sentence": one.sentence,
+            }
+            for one in results
+        ]
+    }
+
+
+def _sentences(results: Sequence[GateResult], between: str) -> str:
+    return f" {between} ".join(f"[{one.outcome}] {one.sentence}" for one in results)
+
+
 GATES: dict[str, type[Gate]] = {
     "metric": MetricGate,
     "parity": ParityGate,
     "licences": LicencesGate,
     "personal_data": PersonalDataGate,
+    "profile": ProfileGate,
+    "all": AllGate,
+    "any": OneOfGate,
 }
 
 
@@ -221,9 +307,23 @@ AnyGate = Annotated[
     Annotated[MetricGate, Tag("metric")]
     | Annotated[ParityGate, Tag("parity")]
     | Annotated[LicencesGate, Tag("licences")]
-    | Annotated[PersonalDataGate, Tag("personal_data")],
+    | Annotated[PersonalDataGate, Tag("personal_data")]
+    | Annotated[ProfileGate, Tag("profile")]
+    | Annotated[AllGate, Tag("all")]
+    | Annotated[OneOfGate, Tag("any")],
     Discriminator(_kind),
 ]
+AllGate.model_rebuild()
+OneOfGate.model_rebuild()
+
+
+def simple_gates(gates: Sequence[Gate]) -> list[Gate]:
+    """The gates with those inside `all` and `any` in place of them."""
+    found: list[Gate] = []
+    for gate in gates:
+        inside = gate.all if isinstance(gate, AllGate) else gate.any if isinstance(gate, OneOfGate) else None
+        found += [gate] if inside is None else simple_gates(inside)
+    return found
 
 
 def _metric(facts: Facts, name: str) -> Metric:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from catenary.compress.calibrate import calibrate
 from catenary.errors import Damaged, InvalidInput
 
 if TYPE_CHECKING:
@@ -27,17 +28,51 @@ OPSET = 23  # the first with Attention: one fused step, 1.4 × the texts a secon
 NEAR = 1e-4  # most that two runtimes may differ in a logit, from the order of additions
 
 
-def onnx_model(model: Model, *, int8: bool) -> ModelProto:
-    """The model, which must have the head `classify` or `tag`, as a checked ONNX model; with `int8` weights or
-    float32.
+def onnx_model(model: Model, *, precision: str = "float32", rows: Sequence[Sequence[int]] = ()) -> ModelProto:
+    """The model, which must have the head `classify` or `tag`, as a checked ONNX model with weights in `precision`:
+    float32, bf16, fp16, int8, or int8-static and int4, calibrated on `rows` of token ids.
 
     The same model gives the same bytes (`SerializeToString(deterministic=True)`). Raises InvalidInput for
     another head, Damaged when the exported model does not answer as the given one does.
     """
     import onnx
 
+    exported = _in_precision(plain_onnx(model), precision, rows)
+    metadata = {
+        "labels": json.dumps(model.labels, ensure_ascii=False),
+        "max_tokens": str(model.config.max_position_embeddings),
+        "precision": precision,
+    }
+    onnx.helper.set_model_props(exported, metadata)
+    if precision != "int4":  # the checker does not know onnxruntime's own operators
+        onnx.checker.check_model(exported, full_check=True)
+    return exported
+
+
+def _in_precision(plain: ModelProto, precision: str, rows: Sequence[Sequence[int]]) -> ModelProto:
+    from catenary.compress import onnx_small
     from catenary.compress.onnx_int8 import with_int8
 
+    match precision:
+        case "float32":
+            return plain
+        case "bf16" | "fp16":
+            return onnx_small.with_half(plain, precision)
+        case "int8":
+            return with_int8(plain)
+        case "int8-static":
+            return onnx_small.with_static_int8(plain, calibrate(plain, rows))
+        case "int4":
+            return onnx_small.with_int4(plain, calibrate(plain, rows))
+    raise InvalidInput(
+        "There is no precision of this name.",
+        got=precision,
+        expected="float32, bf16, fp16, int8, int8-static, int4",
+    )
+
+
+def plain_onnx(model: Model) -> ModelProto:
+    """The model in float32, found to answer as the given one does. Raises as `onnx_model`."""
     if model.head_name not in ("classify", "tag"):
         raise InvalidInput(
             "Only classifiers and taggers are exported to ONNX.",
@@ -49,15 +84,7 @@ def onnx_model(model: Model, *, int8: bool) -> ModelProto:
     _strip(plain)
     _widen_masks(plain)
     _check_alike(model, plain)
-    exported = with_int8(plain) if int8 else plain
-    metadata = {
-        "labels": json.dumps(model.labels, ensure_ascii=False),
-        "max_tokens": str(model.config.max_position_embeddings),
-        "precision": "int8" if int8 else "float32",
-    }
-    onnx.helper.set_model_props(exported, metadata)
-    onnx.checker.check_model(exported, full_check=True)
-    return exported
+    return plain
 
 
 def _exported(model: Model) -> ModelProto:

@@ -6,7 +6,8 @@ digests of its model, data, evidence and profile, not a name that could come to 
 is another release, or another digest, and voids it.
 
 A sign-off counts when its signature holds, by a key that the catalog knows as this person's and has not revoked;
-when it was not taken back; when the person holds the role now; and when he has not signed for a role that excludes it
+when it was not taken back and has not expired; when the person holds the role now; and when he has not
+signed for a role that excludes it
 (`access.CONFLICTS`), unless nobody else is there to sign (single-user mode). All of this is judged anew each time.
 """
 
@@ -80,9 +81,18 @@ class Approval:
 
 
 def sign_off(
-    digests: DigestSet, *, role_name: str, person: str, key: SigningKey, at: datetime, single_user: bool
+    digests: DigestSet,
+    *,
+    role_name: str,
+    person: str,
+    key: SigningKey,
+    at: datetime,
+    single_user: bool,
+    until: datetime | None = None,
 ) -> dict[str, Any]:
-    """The envelope in which `person`, as `role_name`, signs for `digests`. Whether he may is `require_may_sign`'s."""
+    """The envelope in which `person`, as `role_name`, signs for `digests`, for good or `until` a time
+    that is signed too.
+    Whether he may is `require_may_sign`'s."""
     statement = {
         "digests": asdict(digests),
         "role": role(role_name).name,
@@ -91,6 +101,8 @@ def sign_off(
         "single_user": single_user,
         "signed_at": at.astimezone(UTC).isoformat(),
     }
+    if until is not None:
+        statement["expires_at"] = until.astimezone(UTC).isoformat()
     payload = json.dumps(statement, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
     return {
         "payload": base64.b64encode(payload).decode(),
@@ -137,15 +149,18 @@ def verify_sign_offs(
     keys: Mapping[str, KnownKey],
     holds: Holds,
     single_user: bool,
+    at: datetime | None = None,
 ) -> Approval:
     """Which of the `required` roles have signed for exactly `digests`.
 
     `keys` are the catalog's, by id; `single_user` says that one person holds every role that anybody holds.
+    `at` is the time by which sign-offs expire; now where it is left out.
     """
+    at = at or datetime.now(UTC)
     valid: list[Signature] = []
     refused: list[Finding] = []
     for sign in kept:
-        why = _reason_against(sign, digests, keys, holds)
+        why = _reason_against(sign, digests, keys, holds, at)
         if why is None:
             valid.append(
                 Signature(sign.role, sign.person, sign.key_id, _statement(sign.envelope)["signed_at"])
@@ -162,7 +177,7 @@ def verify_sign_offs(
 
 
 def _reason_against(
-    sign: KeptSignOff, digests: DigestSet, keys: Mapping[str, KnownKey], holds: Holds
+    sign: KeptSignOff, digests: DigestSet, keys: Mapping[str, KnownKey], holds: Holds, at: datetime
 ) -> str | None:
     if sign.revoked_at is not None:
         return "This sign-off was taken back."
@@ -178,9 +193,22 @@ def _reason_against(
         return "This is not what was signed."
     if statement.get("digests") != asdict(digests):
         return "It is over other digests: something has changed since it was signed."
+    if _expired(statement, at):
+        return "This sign-off has expired."
     if not holds(sign.person, sign.role):
         return "This person does not hold the role any more."
     return None
+
+
+def _expired(statement: Mapping[str, Any], at: datetime) -> bool:
+    """Whether a sign-off is past its time; one whose time cannot be read is."""
+    if "expires_at" not in statement:
+        return False
+    try:
+        until = datetime.fromisoformat(statement["expires_at"])
+    except (TypeError, ValueError):
+        return True
+    return until.tzinfo is None or at >= until
 
 
 def _signature_holds(envelope: Mapping[str, Any], key: KnownKey) -> bool:

@@ -20,6 +20,7 @@
     chat      models       a language model into one that answers; an adapter; a student of a teacher
     preference  models     a chat model that prefers as people do
     distil    models       a small language model that learns from a large one
+    prune     models       a model with fewer heads, neurons and layers, to be trained on
     ensemble  models       several classifiers as one
     evaluate  evaluations  models side by side on held-out documents, with intervals and paired tests
     release   releases     compress, export, compare, judge the gates; then people sign
@@ -52,6 +53,7 @@ from catenary.stages.fit import FIT
 from catenary.stages.index import INDEX
 from catenary.stages.match import MATCH
 from catenary.stages.pretrain import PRETRAIN
+from catenary.stages.prune import PRUNE
 from catenary.stages.recurrent import RECURRENT
 from catenary.stages.release import RELEASE
 from catenary.stages.remember import REMEMBER
@@ -69,6 +71,7 @@ STAGES: tuple[Stage[Any], ...] = (
     FIT,
     RECURRENT,
     MATCH,
+    PRUNE,
     ENSEMBLE,
     FINETUNE_TAG,
     FINETUNE_READ,

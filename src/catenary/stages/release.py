@@ -19,106 +19,44 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, Field, field_validator
-
-from catenary.access.roles import role
-from catenary.chain.gates import AnyGate, Comparison, Facts, Metric, MetricGate, ParityGate, judge, verdict
-from catenary.chain.stage import Estimate, Ref, Settings, Stage, Work, references
+from catenary.chain.gates import Comparison, Facts, Metric, ParityGate, judge, simple_gates, verdict
+from catenary.chain.stage import Estimate, ShaOf, Stage, Work
 from catenary.data.texts import texts_of
 from catenary.errors import InvalidInput
-from catenary.stages.chat import ChatStageSettings, PreferenceStageSettings
-from catenary.stages.evaluate import METRICS, EvaluateSettings
+from catenary.stages.exports import Exports, precisions_tried
 from catenary.stages.open_model import open_model
-from catenary.stages.seq2seq import NewSeq2SeqSettings, TunedSeq2SeqSettings
+from catenary.stages.release_settings import Precision, ReleaseSettings, check, inputs
 from catenary.store import Artifact
 
-WRITERS = (ChatStageSettings, PreferenceStageSettings, NewSeq2SeqSettings, TunedSeq2SeqSettings)
-DECODERS = (ChatStageSettings, PreferenceStageSettings)
 WRITER_STAGES = ("chat", "preference", "seq2seq", "tune_seq2seq")
+DECODER_STAGES = ("chat", "preference")
 PARITY_TEXTS = 5000  # held-out documents that trained and exported model both answer
 PARITY_TALKS = 100  # and that both read, place by place, where the model writes
-
-
-class ReleaseSettings(Settings):
-    """What is released, how it is compressed, what it must pass, who must sign."""
-
-    from_: Annotated[str, Ref("models")] = Field(alias="from")
-    quantise: Literal["none", "int8", "int4"] = "int8"
-    formats: list[Literal["safetensors", "onnx", "openvino"]] = Field(
-        default=["safetensors", "onnx"], min_length=1
-    )
-    gates: list[AnyGate] = Field(default=[])
-    sign_off: list[str] = Field(default=["training_engineer", "compliance"], min_length=1)
-
-    @field_validator("sign_off")
-    @classmethod
-    def _roles(cls, value: list[str]) -> list[str]:
-        return sorted({role(name).name for name in value})
-
-
-def inputs(settings: ReleaseSettings) -> Mapping[str, str]:
-    """The model, and every evaluation that a gate speaks of (`quality.sentiment.accuracy`)."""
-    evaluations = {
-        name.split(".")[0]
-        for gate in settings.gates
-        if isinstance(gate, MetricGate)
-        for name in (gate.metric, gate.better_than)
-        if name is not None
-    }
-    return references(settings) | {
-        f"evaluation.{name}": f"evaluations.{name}" for name in sorted(evaluations)
-    }
-
-
-def check(settings: ReleaseSettings, stands_on: Mapping[str, BaseModel]) -> None:
-    """Every figure that a gate speaks of is one that its evaluation will measure; what writes is released whole."""
-    model = stands_on["from"]
-    if isinstance(model, WRITERS):
-        _check_writer(settings, decoder=isinstance(model, DECODERS))
-    elif settings.quantise == "int4" or "openvino" in settings.formats:
-        raise InvalidInput(
-            "What does not write is released as safetensors and ONNX, with int8 weights or as it is.",
-            got=f"{settings.quantise}, {', '.join(settings.formats)}",
-            expected="`quantise: int8` or `none`, and `formats` of safetensors and onnx",
-        )
-    for gate in settings.gates:
-        for name in (gate.metric, gate.better_than) if isinstance(gate, MetricGate) else ():
-            if name is None:
-                continue
-            evaluation, _, figure = name.partition(".")
-            asked = stands_on[f"evaluation.{evaluation}"]
-            assert isinstance(asked, EvaluateSettings)
-            of, _, metric = figure.partition(".")
-            measured = [
-                f"{one}.{metric}"
-                for one in asked.of
-                for metric in asked.metrics or METRICS
-                if metric != "confusion"
-            ]
-            if of not in asked.of or metric == "confusion" or not asked.measures(metric):
-                raise InvalidInput(
-                    "A gate asks for a metric that was not measured.",
-                    got=name,
-                    expected="one of: {names}",
-                    names=", ".join(f"{evaluation}.{one}" for one in measured),
-                )
+COMPRESSED = ("bf16", "fp16", "int8", "int8-static", "int4")
 
 
 def recipe(settings: ReleaseSettings) -> Mapping[str, Any]:
     """The roles are part of it: another set of signers is another release."""
     return {
-        "quantise": settings.quantise,
+        **({"choose": settings.choose} if settings.choose else {"quantise": settings.quantise}),
         "formats": sorted(settings.formats),
         "gates": [gate.model_dump(mode="json", exclude_none=True) for gate in settings.gates],
         "sign_off": settings.sign_off,
     }
 
 
-def run(work: Work[ReleaseSettings]) -> Mapping[str, Any]:
-    from catenary.compress import FORMATS, export
+def content(link: str, settings: ReleaseSettings, base: Path, sha_of: ShaOf) -> Mapping[str, Any]:
+    """The digests of the evidence: another file, and it is another release."""
+    if settings.evidence is None:
+        return {}
+    folder = base / settings.evidence
+    return {"evidence": {path.name: sha_of(path) for path in sorted(folder.glob("*.jsonl"))}}
 
+
+def run(work: Work[ReleaseSettings]) -> Mapping[str, Any]:
     settings = work.settings
     model = work.inputs["from"]
     writes = model.stage in WRITER_STAGES
@@ -130,21 +68,24 @@ def run(work: Work[ReleaseSettings]) -> Mapping[str, Any]:
             expected="a model with `init:` and a `task:` of classify, chat, preference, translate or summarise",
         )
     work.progress.begin("exporting", total=2 + len(settings.gates), unit="steps")
-    if writes:
-        _write_whole(work, model)
-    else:
-        formats = [name for name in FORMATS if name in settings.formats]
-        export(
-            model.path, work.out, formats=formats, quantise=None if settings.quantise == "none" else "int8"
-        )
-    work.progress.advance(1)
     lineage = [*work.ancestors(model.id), model]
+    exports = _exports(work, model, lineage)
+    chosen = _chosen(work, exports)
+    precision: Precision = chosen["precision"] if chosen else settings.quantise
+    exports.write(precision, settings.formats, work.out)
+    work.progress.advance(1)
     facts = Facts(
         metrics=_metrics(work.inputs),
         comparisons=_comparisons(work.inputs),
-        parity=cache(lambda: _token_parity(work, lineage) if writes else _parity(work, lineage)),
+        parity=cache(lambda: _agreement(work, exports, lineage)),
         licences=_licences(lineage),
         personal_data=cache(lambda: _personal_data(lineage)),
+        derived="quantised" if _is_compressed(work, precision, writes=writes) else None,
+        least_agreement=min(
+            (gate.parity for gate in simple_gates(settings.gates) if isinstance(gate, ParityGate)),
+            default=0.99,
+        ),
+        profile=lambda name, rule: _profile(work, lineage, name, rule),
     )
     results = []
     for gate in settings.gates:
@@ -152,51 +93,103 @@ def run(work: Work[ReleaseSettings]) -> Mapping[str, Any]:
         work.progress.advance(1)
     sizes = {path.name: path.stat().st_size for path in sorted(work.out.iterdir())}
     outcome = verdict(results)
+    told = {"precision": precision} if chosen else {}
     return {
-        "headline": {"gates": outcome, "size": sum(sizes.values()), "trained size": model.manifest.size},
+        "headline": {
+            "gates": outcome,
+            "size": sum(sizes.values()),
+            "trained size": model.manifest.size,
+            **told,
+        },
         "gates": [asdict(result) for result in results],
         "outcome": outcome,
         "sizes": sizes,
         "labels": model.manifest.report.get("labels", []),
+        **({"exports": chosen["rows"]} if chosen else {}),
     }
 
 
-def _check_writer(settings: ReleaseSettings, *, decoder: bool) -> None:
-    formats = set(settings.formats)
-    allowed = {"safetensors", "openvino"} if decoder else {"safetensors"}
-    small = settings.quantise != "none"
-    if not formats <= allowed or (small and "openvino" not in formats):
-        raise InvalidInput(
-            "A decoder is released as safetensors (as it was trained) and openvino (int8, int4 or as it was trained); "
-            "an encoder–decoder as safetensors.",
-            got=f"{settings.quantise}, {', '.join(settings.formats)}",
-            expected="`quantise: int8` with `formats: [openvino]`"
-            if decoder
-            else "`quantise: none` and `formats: [safetensors]`",
-        )
-    if "openvino" not in formats and any(isinstance(gate, ParityGate) for gate in settings.gates):
-        raise InvalidInput(
-            "The gate parity compares an export with the trained model; a writer's safetensors are the trained model.",
-            got="parity",
-        )
+def _is_compressed(work: Work[ReleaseSettings], precision: str, *, writes: bool) -> bool:
+    """Whether what is served holds other numbers than what was measured."""
+    served = not writes or {"openvino", "gguf"} & set(work.settings.formats)
+    return bool(served) and precision in COMPRESSED
 
 
-def _write_whole(work: Work[ReleaseSettings], model: Artifact) -> None:
-    """The model as Hugging Face lays it out, any adapter folded in, with its tokenizer and template; what OpenVINO
-    serves it from beside it or in place of its weights."""
-    from catenary.models import copy_companions, save
+def _exports(work: Work[ReleaseSettings], model: Artifact, lineage: Sequence[Artifact]) -> Exports:
+    """The model whole: an adapter is folded in, as Hugging Face lays it out."""
+    from catenary.models import copy_companions, is_adapter, save
 
-    whole = open_model(work, model)
-    save(whole, work.out)
-    copy_companions(model.path, work.out)
-    settings = work.settings
-    if "openvino" in settings.formats:
-        from catenary.inference.openvino.convert import write_openvino
+    writes = model.stage in WRITER_STAGES
+    trained = model.path
+    if writes and is_adapter(model.path):
+        trained = work.state / "trained"
+        save(open_model(work, model), trained)
+        copy_companions(model.path, trained)
+    dataset = next((one for one in lineage if one.id == model.manifest.inputs.get("from")), None)
+    return Exports(
+        trained,
+        dataset.path if dataset else None,
+        writes=writes,
+        decoder=model.stage in DECODER_STAGES,
+        preferences=model.stage == "preference",
+        folder=work.state / "exports",
+    )
 
-        write_openvino(whole, work.out, "f32" if settings.quantise == "none" else settings.quantise)
-    if "safetensors" not in settings.formats:
-        for file in work.out.glob("*.safetensors*"):
-            file.unlink()
+
+def _chosen(work: Work[ReleaseSettings], exports: Exports) -> dict[str, Any] | None:
+    """The smallest precision that is as good as the trained model, and the table; None where it is not to be chosen."""
+    from catenary.compress.compare import choose
+
+    within = work.settings.loss_allowed
+    if within is None:
+        return None
+    formats = work.settings.formats
+    rows = exports.table(formats, precisions_tried(formats, exports.holds), work.progress)
+    for row in rows:
+        name = f"exports.{row.precision}.{row.format}"
+        work.progress.metric(f"{name}.seconds", row.seconds)
+        work.progress.metric(f"{name}.peak_bytes", row.peak_bytes)
+    return {"precision": choose(rows, within=within), "rows": [row.figures() for row in rows]}
+
+
+def _agreement(
+    work: Work[ReleaseSettings], exports: Exports, lineage: Sequence[Artifact]
+) -> Mapping[str, Any]:
+    """How the export that is served agrees with the trained model."""
+    if not exports.writes:
+        return _parity(work, lineage)
+    if "openvino" in work.settings.formats:
+        return _token_parity(work, lineage)
+    return exports.agreement("gguf", work.out)
+
+
+def _profile(
+    work: Work[ReleaseSettings], lineage: Sequence[Artifact], name: str, rule: str
+) -> tuple[bool, Mapping[str, Any], str]:
+    from catenary.govern.profiles import evidence_of, judge_profile, read_profile
+
+    profile = read_profile(name)
+    folder = work.base / work.settings.evidence if work.settings.evidence else work.out / "no-evidence"
+    items = sum(
+        int(one.manifest.report.get("headline", {}).get("kept", 0))
+        for one in lineage
+        if one.kind == "dataset"
+    )
+    found = judge_profile(profile, evidence_of(folder), rule=rule, corpus_items=items)
+    failed = [one.sentence for one in found.results if not one.passed]
+    evidence = {
+        "profile": found.profile,
+        "version": found.version,
+        "profile_digest": found.digest,
+        "rule": rule,
+        "corpus_items": items,
+        "requirements": {
+            one.id: {"passed": one.passed, **one.evidence, "sentence": one.sentence} for one in found.results
+        },
+    }
+    met = len(found.results) - len(failed)
+    head = f"{name}@{found.version}: {met} of {len(found.results)} requirements met"
+    return found.passed, evidence, head if found.passed else f"{head}; {failed[0]}"
 
 
 def _token_parity(work: Work[ReleaseSettings], lineage: Sequence[Artifact]) -> Mapping[str, Any]:
@@ -296,7 +289,7 @@ def _personal_data(lineage: Sequence[Artifact]) -> Mapping[str, int]:
 
 RELEASE = Stage(
     name="release",
-    version=1,
+    version=2,
     section="releases",
     kind="release",
     owner="training_engineer",
@@ -305,5 +298,6 @@ RELEASE = Stage(
     inputs=inputs,
     check=check,
     recipe=recipe,
+    content=content,
     estimate=lambda settings, sizes: Estimate(8.0, 1400 << 20, sizes[0] if sizes else 0),
 )

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select
 from catenary.db import now, upsert
 from catenary.errors import InvalidInput, NotFound
 from catenary.store.manifest import Manifest, manifest_sha256
-from catenary.store.tables import artifacts, edges, gates, links
+from catenary.store.tables import artifacts, edges, gates, links, release_states
 
 ID_DIGITS = 64
 MIN_PREFIX_DIGITS = 6
@@ -68,6 +68,7 @@ def add_artifact(connection: Connection, manifest: Manifest) -> None:
 def forget(connection: Connection, artifact_id: str) -> None:
     """Drop an artifact's row, its edges and its gates' results. Nothing may point to it."""
     connection.execute(delete(gates).where(gates.c.release_id == artifact_id))
+    connection.execute(delete(release_states).where(release_states.c.release_id == artifact_id))
     connection.execute(delete(edges).where(edges.c.artifact_id == artifact_id))
     connection.execute(delete(artifacts).where(artifacts.c.id == artifact_id))
 

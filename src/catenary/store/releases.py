@@ -14,9 +14,11 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from catenary.db import now
 from catenary.errors import NotFound
-from catenary.store.tables import gates, sign_offs
+from catenary.store.tables import gates, release_states, sign_offs
 
 GateOutcome = Literal["passed", "warned", "failed"]
+State = Literal["dev", "staging", "production", "withdrawn"]
+STATES: tuple[State, ...] = ("dev", "staging", "production", "withdrawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,46 @@ class SignOffRow:
     revoked_at: datetime | None
     revoked_by: str | None
     revoked_why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseState:
+    """Where a release was put, by whom, when and why."""
+
+    id: int
+    release_id: str
+    state: State
+    at: datetime
+    person: str
+    why: str
+
+
+def add_state(connection: Connection, release_id: str, state: State, *, person: str, why: str) -> int:
+    """Put a release into a state; returns the entry's number. Whether it may go there is `stages/lifecycle.py`'s."""
+    row = {"release_id": release_id, "state": state, "at": now(), "person": person, "why": why}
+    return int(
+        connection.execute(insert(release_states).values(**row).returning(release_states.c.id)).scalar_one()
+    )
+
+
+def states(connection: Connection, release_id: str) -> list[ReleaseState]:
+    """All that a release went through, oldest first; nothing where nobody moved it."""
+    query = (
+        select(release_states).where(release_states.c.release_id == release_id).order_by(release_states.c.id)
+    )
+    return [ReleaseState(*row) for row in connection.execute(query)]
+
+
+def state_of(connection: Connection, release_id: str) -> State | None:
+    """Where a release is now; None where nobody moved it."""
+    query = (
+        select(release_states.c.state)
+        .where(release_states.c.release_id == release_id)
+        .order_by(release_states.c.id.desc())
+        .limit(1)
+    )
+    found: State | None = connection.execute(query).scalar()
+    return found
 
 
 def add_gate_results(connection: Connection, release_id: str, results: Sequence[GateResult]) -> None:
@@ -80,6 +122,14 @@ def add_sign_off(
     row = {"release_id": release_id, "role": role, "person": person, "key_id": key_id}
     statement = insert(sign_offs).values(**row, envelope=dict(envelope), signed_at=now())
     return int(connection.execute(statement.returning(sign_offs.c.id)).scalar_one())
+
+
+def signer_of(connection: Connection, number: int) -> str | None:
+    """Who gave the sign-off with this number; None where there is none."""
+    found: str | None = connection.execute(
+        select(sign_offs.c.person).where(sign_offs.c.id == number)
+    ).scalar()
+    return found
 
 
 def revoke_sign_off(connection: Connection, number: int, *, by: str, why: str) -> None:

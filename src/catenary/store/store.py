@@ -22,7 +22,7 @@ from catenary.store.gc import Garbage, gc
 from catenary.store.lineage import Lineage
 from catenary.store.objects import Artifact, Workspace
 from catenary.store.receipts import Feedback, Receipt, Usage
-from catenary.store.releases import GateResult, SignOffRow
+from catenary.store.releases import GateResult, ReleaseState, SignOffRow, State
 from catenary.store.runs import Metric, Outcome, RunRow
 from catenary.store.verify import verify
 
@@ -284,6 +284,16 @@ class Store:
         """All sign-offs of a release, revoked ones too, in the order of signing."""
         with self.reading() as connection:
             return releases.sign_off_rows(connection, release_id)
+
+    def release_states(self, release_id: str) -> list[ReleaseState]:
+        """All that a release went through, oldest first."""
+        with self.reading() as connection:
+            return releases.states(connection, release_id)
+
+    def release_state(self, release_id: str) -> State | None:
+        """Where a release is now; None where nobody moved it."""
+        with self.reading() as connection:
+            return releases.state_of(connection, release_id)
 
     # served answers
 

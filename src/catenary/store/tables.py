@@ -119,6 +119,18 @@ sign_offs = Table(
     Index(None, "release_id"),
 )
 
+release_states = Table(
+    "release_states",
+    metadata,
+    Column("id", RowNumber, primary_key=True),
+    Column("release_id", String(64), ForeignKey("artifacts.id"), nullable=False),
+    Column("state", String(16), nullable=False),  # dev, staging, production, withdrawn; the newest row holds
+    Column("at", UtcTime, nullable=False),
+    Column("person", String(256), nullable=False),
+    Column("why", Text, nullable=False),
+    Index(None, "release_id", "id"),
+)
+
 receipts = Table(
     "receipts",
     metadata,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from catenary.models.families.family import Family, HeadFiles, Tensors
+from typing import Any
+
+from catenary.models.config import TransformerConfig
+from catenary.models.families.family import Family, HeadFiles, Settings, Tensors
 
 BLOCK = (
     ("encoder.layer.{n}.attention.self.query", "layers.{n}.self_attn.q_proj"),
@@ -89,6 +92,20 @@ def both_biases(tensors: Tensors, head: str) -> Tensors:
     return tensors | {f"{head}.decoder.bias": tensors[f"{head}.bias"].clone()}
 
 
+HEAD_SIZE = "attention_head_size"  # ours: Hugging Face's BERT has no size of a head but hidden_size / heads
+
+
+def read_head_size(settings: Settings) -> dict[str, object]:
+    """The size of a head, where heads were pruned."""
+    return {"head_dim": settings[HEAD_SIZE]} if settings.get(HEAD_SIZE) else {}
+
+
+def write_head_size(config: TransformerConfig) -> dict[str, Any]:
+    """Said only where it does not follow from the width, so that other models' files stay Hugging Face's own."""
+    follows = config.head_dim * config.num_attention_heads == config.hidden_size
+    return {} if follows else {HEAD_SIZE: config.head_dim}
+
+
 BERT = Family(
     model_type="bert",
     paper="Devlin et al. 2019, 1810.04805",
@@ -102,6 +119,9 @@ BERT = Family(
             *("pooler_size_per_head", "pooler_type"),
         }
     ),
+    read=read_head_size,
+    write=write_head_size,
+    keys=frozenset({HEAD_SIZE}),
     prefix="bert",
     names=BLOCK,
     heads={
