@@ -274,7 +274,7 @@ def _check_family(
 def _check_task(
     file: ChainFile, place: tuple[str, ...], raw: Mapping[str, Any], stages: Sequence[Stage[Any]]
 ) -> None:
-    """Refuse a task that no stage of the section takes, naming all that there are; a task that is a file has any name."""
+    """Refuse a task that no stage of the section takes, naming all that there are. A task's file has any name."""
     fields = [field for stage in stages if (field := stage.settings.model_fields.get("task"))]
     if any(get_origin(field.annotation) is not Literal for field in fields):
         return
