@@ -23,7 +23,11 @@ from catenary.messages import say
     "--port", type=click.IntRange(0, 65535), default=None, help=say("The port; the chain file's, or 8000.")
 )
 @click.option(
-    "--allow-remote", is_flag=True, help=say("Listen on an address that others reach. There are no keys yet.")
+    "--allow-remote",
+    is_flag=True,
+    help=say(
+        "Listen on an address that others reach. Until the first key is made (catenary keys --make), anyone may ask."
+    ),
 )
 @click.option(
     "--unreleased", is_flag=True, help=say("Serve releases that are not signed; every receipt says so.")

@@ -69,7 +69,7 @@ def listen(
 
 
 def refuse_remote(host: str, allow_remote: bool) -> None:
-    """Raise Refused unless `host` is a loopback: there are no keys, so whoever connects may ask."""
+    """Raise Refused unless `host` is a loopback: until a key is made, whoever connects may ask."""
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
