@@ -15,12 +15,13 @@ from tests.data.shards import write_shard
 
 STEPS = ["normalise", {"language": ["en"]}, {"quality": ["repetition"]}, "redact", {"dedup": {"near": 0.8}}]
 CURATED = f"""
-import resource, sys
+import sys
 from pathlib import Path
 from catenary.data import curate_files
+from catenary.memory import peak_bytes
 folder = Path(sys.argv[1])
 curate_files(sorted(folder.glob("raw-*")), {STEPS!r}, None, folder / "out", folder / "state")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(peak_bytes() >> 20)
 """
 SHARD_DOCUMENTS, WORDS = 400, 600  # 1.4 MB of text
 

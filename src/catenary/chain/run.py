@@ -6,9 +6,7 @@ goes on from them the next time. Nothing else in the program commits artifacts.
 
 from __future__ import annotations
 
-import resource
 import signal
-import sys
 import threading
 import time
 from collections.abc import Collection, Iterator
@@ -23,6 +21,7 @@ from catenary.chain.report_to import Reported, Sink, sinks
 from catenary.chain.spec import Chain
 from catenary.chain.stage import Work
 from catenary.errors import CatenaryError, Interrupted
+from catenary.memory import peak_bytes
 from catenary.progress import Progress
 from catenary.store import Artifact, GateResult, Metric, Store
 
@@ -153,7 +152,7 @@ def _make(step: Planned, plan: Plan, store: Store, watcher: Watcher) -> Outcome:
             raise
         seconds = time.monotonic() - started
         progress.end("done")
-        store.end_run(run_id, "done", seconds=seconds, peak_memory_bytes=peak_memory_bytes())
+        store.end_run(run_id, "done", seconds=seconds, peak_memory_bytes=peak_bytes())
     _finish(step, plan, store, artifact)
     watcher.ended(step, artifact, seconds)
     return Outcome(step, artifact, seconds, reused=False)
@@ -182,12 +181,6 @@ def _stoppable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def peak_memory_bytes() -> int:
-    """The most memory this process has held at once (Linux counts in KiB, macOS in bytes)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 class _Recorded:

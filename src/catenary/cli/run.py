@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from catenary.chain.plan import plan
-from catenary.chain.run import Outcome, peak_memory_bytes, run
+from catenary.chain.run import Outcome, run
 from catenary.cli import render
 from catenary.cli.options import (
     example,
@@ -20,6 +20,7 @@ from catenary.cli.options import (
 )
 from catenary.cli.summary import closing_tables, next_commands
 from catenary.cli.watch import Watch
+from catenary.memory import peak_bytes
 from catenary.messages import say
 
 
@@ -51,7 +52,7 @@ def command(links: tuple[str, ...], file: Path | None, overrides: tuple[str, ...
                 say(
                     "{time} in all, at most {memory} of memory.",
                     time=render.duration(sum(outcome.seconds for outcome in outcomes)),
-                    memory=render.size(peak_memory_bytes()),
+                    memory=render.size(peak_bytes()),
                 )
             )
         console.print(say("Next:"))
@@ -72,5 +73,5 @@ def as_data(outcomes: list[Outcome]) -> dict[str, object]:
             }
             for outcome in outcomes
         ],
-        "peak_memory_bytes": peak_memory_bytes(),
+        "peak_memory_bytes": peak_bytes(),
     }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from catenary.compress.runtimes import Rows, answer
 from catenary.errors import CatenaryError, Damaged
+from catenary.memory import peak_bytes
 
 MARK = "catenary-probe:"  # runtimes print what they like before it
 
@@ -63,8 +63,7 @@ def main() -> int:
     except CatenaryError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    told = {"answers": answers, "seconds": seconds, "peak_bytes": peak}
+    told = {"answers": answers, "seconds": seconds, "peak_bytes": peak_bytes()}
     sys.stdout.write(f"\n{MARK}{json.dumps(told)}\n")
     sys.stdout.flush()
     return 0

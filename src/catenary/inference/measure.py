@@ -7,7 +7,6 @@ others use too, only figures of one run compare. Prompts are random ids, so that
 from __future__ import annotations
 
 import multiprocessing
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from catenary.errors import CatenaryError
+from catenary.memory import peak_bytes
 
 FIRST_IDS = 16  # below stand special tokens
 
@@ -140,13 +140,3 @@ def _answer(pipe: Any, make: Callable[[], Answers]) -> None:
         began = time.perf_counter()
         answer(*asked)
         pipe.send((time.perf_counter() - began, peak_bytes()))
-
-
-def peak_bytes() -> int:
-    """The most memory that this process has held; 0 where the system does not say."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak << 10

@@ -6,7 +6,6 @@ python -m catenary.train.probe < {"family": "llama", "layers": 1, …}  →  {"p
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from statistics import median
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from catenary.memory import peak_bytes
 from catenary.models import build, configure
 from catenary.train.batches import Batches, TokenRows
 from catenary.train.dropout import set_dropout
@@ -67,12 +67,11 @@ def probe(wanted: dict[str, Any]) -> dict[str, float]:
             began = time.perf_counter()
             objective.loss(model, few, torch.Generator())
             valid = (time.perf_counter() - began) / few.tokens
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "part_seconds": median(parts[1:]),
         "step_seconds": median(rests[1:]),
         "valid_token_seconds": valid,
-        "memory_bytes": peak * (1 if sys.platform == "darwin" else 1024),
+        "memory_bytes": peak_bytes(),
     }
 
 
