@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 class Settings(BaseModel):
     """Settings of a link: strict keys, frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, defer_build=True)  # built when first used
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=False, defer_build=True
+    )  # built when first used
 
 
 @dataclass(frozen=True)

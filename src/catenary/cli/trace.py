@@ -27,6 +27,7 @@ COLOURS = {
     "document": "bold",
 }
 ARTIFACTS = ("collection", "dataset", "tokenizer", "model", "evaluation", "release")
+FILES_DRAWN = 20  # of a collection
 ON_ONE_LINE = ("file", "sign_off", "document")
 
 
@@ -107,6 +108,11 @@ def drawn(node: Node, tree: Tree | None = None) -> Tree:
     branch = Tree(label, guide_style="dim") if tree is None else tree.add(label)
     for fact in facts:
         branch.add(f"[dim]{escape(fact)}[/]")
+    files = [child for child in node.children if child.kind == "file"]
+    hidden = {id(child) for child in files[FILES_DRAWN:]}
     for child in node.children:
-        drawn(child, branch)
+        if id(child) not in hidden:
+            drawn(child, branch)
+    if hidden:
+        branch.add(f"[dim]{say('and {n} more files: --json names all', n=f'{len(hidden):,}')}[/]")
     return branch
