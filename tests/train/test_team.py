@@ -24,7 +24,7 @@ from .test_loop import At
 from .test_packed import stream
 
 
-def run(processes, state=None, progress=None, **changed):
+def run(processes, state=None, progress=None, sharding="none", **changed):
     """A small GPT-2 after twelve steps of four parts; losses, weights and what was told."""
     values = {"steps": 12, "batch_tokens": 96, "accumulate": 4, "dropout": 0.1, "ema": 0.9, "monitor": "loss"}
     chosen = TrainSettings(**{**values, "precision": "fp32", "eval_every": 5, **changed})
@@ -45,6 +45,7 @@ def run(processes, state=None, progress=None, **changed):
         CausalLM(),
         chosen,
         processes=processes,
+        sharding=sharding,
         state=state,
         validate=lambda m: CausalLM().measure(m, packed),
         checkpoint_seconds=1e9,

@@ -27,7 +27,7 @@ from catenary.stages.pictures import draw_losses
 from catenary.stages.reading import reading_of
 from catenary.stages.settings import part_of
 from catenary.stages.sizes import CAUSAL, GOING_ON, PRETRAINING, SHAPE, Size, dialled, shape
-from catenary.train.settings import LaunchSettings, MaskedLMSettings, TrainSettings
+from catenary.train.settings import LaunchSettings, MaskedLMSettings, TrainSettings, require_shardable
 
 START_SECONDS = 4.0  # to load torch, read the text and write the model
 BYTES_PER_TOKEN = 6  # of a dataset's Parquet files, which are compressed
@@ -107,6 +107,7 @@ class PretrainSettings(TrainSettings, MaskedLMSettings):
                 expected="`accumulate: {n}` or more",
                 n=self.train.processes,
             )
+        require_shardable(self, self.train.sharding)
         masked = sorted(self.model_fields_set & MaskedLMSettings.model_fields.keys())
         if self.objective == "clm" and "embeddings" in masked:
             raise InvalidInput(
@@ -173,6 +174,7 @@ def run(work: Work[PretrainSettings]) -> Mapping[str, Any]:
                 state=work.state,
                 progress=work.progress,
                 processes=settings.train.processes,
+                sharding=settings.train.sharding,
             )
         else:
             report = pretrain(
@@ -186,6 +188,7 @@ def run(work: Work[PretrainSettings]) -> Mapping[str, Any]:
                 state=work.state,
                 progress=work.progress,
                 processes=settings.train.processes,
+                sharding=settings.train.sharding,
             )
     draw_losses(report, work.out)
     headline = {

@@ -26,7 +26,7 @@ from catenary.train.interrupt import StopRequest
 from catenary.train.memory import kept_memory
 from catenary.train.objectives.objective import Objective
 from catenary.train.run import Run, Validate, Validation
-from catenary.train.settings import TrainSettings
+from catenary.train.settings import Sharding, TrainSettings, require_shardable
 from catenary.train.team import Team, team_of
 from catenary.train.weights import weights_sha256
 
@@ -61,6 +61,7 @@ def fit(
     what: str = "Training",
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     processes: int = 1,
+    sharding: Sharding = "none",
 ) -> Fit:
     """Train `model` in place; it is left in eval mode, in fp32, with the weights that `settings` asks to keep.
 
@@ -71,8 +72,10 @@ def fit(
 
     With several `processes`, each takes some of the parts (`accumulate`) of every step: the losses are those of one
     process but for rounding, and a run goes on with any number of them. Raises ProcessLost when one of them ends.
+    `sharding="fsdp2"`: each process holds its share of the weights and the optimiser's state (sharded.py).
     """
     began = time.monotonic()
+    require_shardable(settings, sharding)
     steps, epoch_ends = batches.extent(settings)
     run = Run.start(model, settings)
     identity = digest(
@@ -97,16 +100,30 @@ def fit(
         kept_memory(),
         run.finished_at_last(),
         team_of(
-            processes, settings.accumulate, _follow, *begun, batches, objective, validate is not None
+            processes,
+            settings.accumulate,
+            _follow,
+            *begun,
+            batches,
+            objective,
+            validate is not None,
+            sharding,
         ) as run.team,
         ahead(islice(batches.from_step(run.step), steps - run.step)) as dealt,
         StopRequest() as stop,
     ):
+        if sharding != "none" and processes > 1:
+            run.shard()
         saved, pause = time.monotonic(), checkpoint_seconds
+
+        def asked() -> tuple[bool, bool]:
+            due = time.monotonic() - saved > pause
+            return stop.asked, state is not None and (stop.asked or due)
+
         for batch in dealt:
             if run.out_of_patience:
                 break
-            run.stopping = stop.asked
+            run.stopping, run.saving = asked()
             learning_rate = run.rate(steps)
             run.take(batch, objective, learning_rate)
             if validate is not None and _is_due(run.step, steps, settings.eval_every, epoch_ends):
@@ -120,16 +137,16 @@ def fit(
                 lr=learning_rate,
                 tokens_per_second=(run.tokens - tokens_before) / (time.monotonic() - began),
             )
-            # Several processes stop after the step in which all were told of it.
-            stopping = stop.asked if processes == 1 else run.stopping
-            due = time.monotonic() - saved > pause and run.is_calm
-            if state is not None and (stopping or due):
+            if processes == 1:  # several stop and save after the step in which all were told of it
+                run.stopping, run.saving = asked()
+            if state is not None and run.saves_now:
                 writing = time.monotonic()
                 write_checkpoint(state, run.checkpoint(identity))
                 saved = time.monotonic()
                 pause = max(checkpoint_seconds, (saved - writing) / WRITING_SHARE)
-            if stopping:
+            if run.stopping:
                 raise _interrupted(run.step, steps, saved=state is not None)
+        run.gather()
     return Fit(
         steps=run.step,
         tokens=run.tokens,
@@ -150,6 +167,7 @@ def _follow(
     batches: Dealer[B],
     objective: Objective[B],
     validates: bool,
+    sharding: Sharding,
 ) -> None:
     """The same steps as the leader's, in another process."""
     steps, epoch_ends = batches.extent(settings)
@@ -157,15 +175,21 @@ def _follow(
     run = Run.start(deepcopy(model), settings, team)
     run.restore(deepcopy(begun))
     run.model.train()
+    if sharding != "none":
+        run.shard()
     with kept_memory(), ahead(islice(batches.from_step(run.step), steps - run.step)) as dealt:
         for batch in dealt:
             if run.out_of_patience:
-                return
+                break
             run.take(batch, objective, run.rate(steps))
             if validates and _is_due(run.step, steps, settings.eval_every, epoch_ends):
                 run.validate(None)
+            if run.weights.apart and run.saves_now:
+                run.checkpoint("")  # the leader writes it; its shares come from all
             if run.stopping:
                 return
+        if run.weights.apart:
+            run.gather()
 
 
 def _is_due(step: int, steps: int, every: int | None, epoch_ends: list[int]) -> bool:

@@ -71,10 +71,10 @@ def optimiser(weights: Weights, settings: TrainSettings) -> Optimiser:
     decay, rate = settings.weight_decay, settings.learning_rate
     match settings.optimiser:
         case "adamw":
-            return Optimiser(_adamw(_flat_groups(weights, decay), settings))
+            return Optimiser(_adamw(weights.groups(decay), settings))
         case "sgd":
             return Optimiser(
-                torch.optim.SGD(_flat_groups(weights, decay), lr=rate, momentum=settings.momentum, fused=True)
+                torch.optim.SGD(weights.groups(decay), lr=rate, momentum=settings.momentum, fused=True)
             )
         case "adafactor":
             groups = [
@@ -109,12 +109,6 @@ def _adamw(groups: list[dict[str, Any]], settings: TrainSettings) -> torch.optim
     return torch.optim.AdamW(
         groups, lr=settings.learning_rate, betas=(settings.beta1, settings.beta2), fused=True
     )
-
-
-def _flat_groups(weights: Weights, decay: float) -> list[dict[str, Any]]:
-    return [
-        {"params": [flat.master], "weight_decay": decay if flat.decays else 0.0} for flat in weights.flats
-    ]
 
 
 def _views(flat: Flat) -> dict[str, nn.Parameter]:

@@ -19,7 +19,7 @@ from catenary.train.objectives.measured import Measured
 from catenary.train.objectives.next_sentence import MaskedAndNext
 from catenary.train.report import TrainReport, train_report, write_settings
 from catenary.train.sentence_pairs import marked_rows
-from catenary.train.settings import MaskedLMSettings, TrainSettings
+from catenary.train.settings import MaskedLMSettings, Sharding, TrainSettings
 from catenary.train.vocabulary import all_tokens, carried, mask_id, ordinary_ids
 
 
@@ -36,6 +36,7 @@ def pretrain(
     progress: Progress = SILENT,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     processes: int = 1,
+    sharding: Sharding = "none",
 ) -> TrainReport:
     """Train an encoder on `texts` and write it to the folder `out`, as Hugging Face lays it out.
 
@@ -90,6 +91,7 @@ def pretrain(
         validate=(lambda m: objective.measure(m, valid_batches)) if len(valid_batches.rows) else None,
         checkpoint_seconds=checkpoint_seconds,
         processes=processes,
+        sharding=sharding,
         what="Pretraining",
     )
     save(model, out)

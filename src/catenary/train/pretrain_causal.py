@@ -18,7 +18,7 @@ from catenary.train.objectives.causal import document_losses
 from catenary.train.packed import Packed
 from catenary.train.report import TrainReport, train_report, write_settings
 from catenary.train.samples import best_and_worst
-from catenary.train.settings import CausalLMSettings, TrainSettings
+from catenary.train.settings import CausalLMSettings, Sharding, TrainSettings
 from catenary.train.stream import token_stream
 from catenary.train.vocabulary import carried
 
@@ -35,6 +35,7 @@ def pretrain_causal(
     progress: Progress = SILENT,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     processes: int = 1,
+    sharding: Sharding = "none",
 ) -> TrainReport:
     """Train a decoder on `texts` and write it to the folder `out`, as Hugging Face lays it out.
 
@@ -74,6 +75,7 @@ def pretrain_causal(
             validate=(lambda m: objective.measure(m, valid_packed)) if len(held_out) else None,
             checkpoint_seconds=checkpoint_seconds,
             processes=processes,
+            sharding=sharding,
             what="Pretraining",
         )
         write_exposures(out, batches, fitted.steps, fitted.seen)

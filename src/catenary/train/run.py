@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,7 +50,9 @@ class Diverged(CatenaryError):
 
 @dataclass
 class Run:
-    """A model on its way. `average` holds the averaged masters, laid out as they are."""
+    """A model on its way. `average` holds the averaged masters, laid out as they are.
+
+    `final`: the weights at the end by name, put together while all processes are there."""
 
     model: nn.Module
     settings: TrainSettings
@@ -64,7 +66,10 @@ class Run:
     best: Validation | None = None
     best_weights: Named | None = None
     team: Team = ALONE
-    stopping: bool = False  # asked to stop: all processes know it after the same step
+    # Asked to stop, and to save, by the leader: all processes know it after the same step.
+    stopping: bool = False
+    saving: bool = False
+    final: Named | None = None
     seen: str = ""  # a digest over the documents of all steps, in order
     lately: deque[Ints] = field(default_factory=lambda: deque(maxlen=FEW))  # documents of the last steps
 
@@ -73,7 +78,7 @@ class Run:
         """Before the first step. Raises InvalidInput where `freeze` names no weight."""
         freeze(model, settings.freeze)
         weights = Weights(model, compute_dtype(settings.precision))
-        average = [flat.master.data.clone() for flat in weights.flats] if settings.ema is not None else None
+        average = [master.clone() for master in weights.masters] if settings.ema is not None else None
         return cls(model, settings, weights, optimiser(weights, settings), average, team=team)
 
     def rate(self, steps: int) -> float:
@@ -109,8 +114,8 @@ class Run:
         if self.average is not None and self.settings.ema is not None:
             # Early on the average follows quickly, or it would long remember the first weights.
             decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
-            for averaged, flat in zip(self.average, self.weights.flats, strict=True):
-                averaged.lerp_(flat.master.data, 1 - decay)
+            for averaged, master in zip(self.average, self.weights.masters, strict=True):
+                averaged.lerp_(master, 1 - decay)
 
     def slopes(self, batch: B, objective: Objective[B], learning_rate: float) -> tuple[float, float | None]:
         """(the loss, the weights of all parts): the gradients are there. Without parts the second is None."""
@@ -122,16 +127,17 @@ class Run:
             return loss.item(), None
         total, collected = 0.0, 0.0
         self.weights.begin_parts()
-        for number, part in self.team.mine(parts):
-            mean, of = self._loss(part, number, objective)
-            (mean * of if self.weights.weighs_losses else mean).backward()  # type: ignore[no-untyped-call]
-            self.weights.collect(of)
-            total += mean.item() * of
-            collected += of
-        total, collected, stopping = self.team.add_up(
-            self.weights.gradients, total, collected, float(self.stopping)
+        with self.team.watched() if self.weights.apart else nullcontext():
+            for number, part, counts in self.weights.turns(parts, self.team):
+                mean, of = self._loss(part, number, objective)
+                weight = of if counts else 0
+                self.weights.backward(mean, weight)
+                total += mean.item() * weight
+                collected += weight
+        total, collected, stopping, saving = self.team.add_up(
+            self.weights.added_up, total, collected, float(self.stopping), float(self.saving)
         )
-        self.stopping = stopping > 0
+        self.stopping, self.saving = stopping > 0, saving > 0
         self._watch("loss", total, learning_rate)
         return total / max(1.0, collected), max(1.0, collected)
 
@@ -140,7 +146,7 @@ class Run:
         masks = torch.Generator()
         masks.manual_seed(seed_at(self.settings.seed, MASKS, self.step, number))
         torch.manual_seed(seed_at(self.settings.seed, DROPOUT, self.step, number))
-        return objective.loss(self.model, part, masks)
+        return objective.loss(self.weights.computing, part, masks)
 
     def validate(self, validate: Validate | None) -> None:
         """Measure the averaged weights, or the weights themselves, in fp32; remember them if they are the best.
@@ -153,7 +159,7 @@ class Run:
             with self.weights.lent(shown):
                 figures = {name: float(value) for name, value in validate(self.model).items()}
         figures = self.team.agreed(figures)
-        self.model.train()
+        self.weights.computing.train()
         now = Validation(self.step, figures)
         self.validations.append(now)
         monitor = self.settings.monitor
@@ -167,7 +173,8 @@ class Run:
                 )
             if self.best is None or is_better(monitor, figures[monitor], self.best.figures[monitor]):
                 self.best = now
-                self.best_weights = {name: shown[name].clone() for name in self.weights.trained}
+                if self.team.leads:
+                    self.best_weights = {name: shown[name].clone() for name in self.weights.trained}
 
     @property
     def out_of_patience(self) -> bool:
@@ -179,23 +186,45 @@ class Run:
 
     @contextmanager
     def finished_at_last(self) -> Iterator[None]:
-        """Leave the model in eval mode and fp32, whatever happens, with the best weights, the averaged or the last."""
+        """Leave the model in eval mode and fp32, whatever happens, with the best weights, the averaged or the last.
+
+        Shares that could not be put together any more, for something failed, leave it without weights.
+        """
         self.model.train()
         try:
             yield
         finally:
-            self.weights.settle(self.weights.named(self.average) | (self.best_weights or {}))
+            if self.final is None and not self.weights.apart:
+                self.final = self.weights.named(self.average)
+            if self.final is not None:
+                self.weights.settle(self.final | (self.best_weights or {}))
             self.model.eval()
 
+    def shard(self) -> None:
+        """From here on each process of the team holds its share of the weights, and of all that moves them."""
+        from catenary.train.sharded import Sharded  # half a second of imports that few runs need
+
+        state, average = self.optimiser.tensors(), self.average
+        sharded = Sharded(self.weights, self.team)
+        self.weights = sharded
+        self.average = None if average is None else sharded.shares(average)
+        self.optimiser = optimiser(sharded, self.settings)
+        self.optimiser.restore(sharded.shared_state(state))
+        sharded.computing.train()
+
+    def gather(self) -> None:
+        """At the end, by all processes: the weights as they are now, or averaged."""
+        self.final = self.weights.named(self.average)
+
     def checkpoint(self, identity: str) -> Checkpoint:
-        """Everything, as plain tensors and values."""
+        """Everything, as plain tensors and values; of several processes with shares, all make it together."""
         tensors = {f"buffer.{name}": tensor for name, tensor in self.weights.buffers.items()}
         tensors |= {f"best.{name}": tensor for name, tensor in (self.best_weights or {}).items()}
-        for number, flat in enumerate(self.weights.flats):
-            tensors[f"master.{number}"] = flat.master.data
-            if self.average is not None:
-                tensors[f"average.{number}"] = self.average[number]
-        tensors |= {f"optimiser.{name}": tensor for name, tensor in self.optimiser.tensors().items()}
+        for kind, shares in (("master", self.weights.masters), ("average", self.average)):
+            if shares is not None:
+                tensors |= {f"{kind}.{n}": whole for n, whole in enumerate(self.weights.whole(shares))}
+        state = self.weights.whole_state(self.optimiser.tensors())
+        tensors |= {f"optimiser.{name}": tensor for name, tensor in state.items()}
         tensors["losses"] = torch.tensor(self.losses, dtype=torch.float64)
         values = {
             "tokens": self.tokens,
@@ -215,8 +244,8 @@ class Run:
 
         for name, tensor in self.weights.buffers.items():
             tensor.copy_(found.tensors[f"buffer.{name}"])
-        for number, flat in enumerate(self.weights.flats):
-            flat.master.data.copy_(found.tensors[f"master.{number}"])
+        for number, master in enumerate(self.weights.masters):
+            master.copy_(found.tensors[f"master.{number}"])
             if self.average is not None:
                 self.average[number] = found.tensors[f"average.{number}"]
         self.optimiser.restore(kept("optimiser."))
@@ -228,6 +257,11 @@ class Run:
         self.losses = found.tensors["losses"].tolist()
         self.validations = [Validation(step, figures) for step, figures in found.values["validations"]]
         self.best = Validation(*found.values["best"]) if found.values["best"] else None
+
+    @property
+    def saves_now(self) -> bool:
+        """Whether the leader asked for a checkpoint and this is the moment."""
+        return self.saving and (self.stopping or self.is_calm)
 
     @property
     def is_calm(self) -> bool:

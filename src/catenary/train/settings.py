@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from catenary.errors import InvalidInput
 
+Sharding = Literal["none", "fsdp2"]
+SHARDABLE = ("adamw", "sgd")  # optimisers that treat each number alone
+
 # What a smaller value of is better; every other figure is better when larger.
 LOWER_IS_BETTER = frozenset(
     {"loss", "perplexity", "bits_per_byte", "mae", "mse", "rmse", "cer", "wer", "ter"}
@@ -103,12 +106,26 @@ class TrainSettings(BaseModel):
         return self
 
 
+def require_shardable(settings: TrainSettings, sharding: Sharding) -> None:
+    """Refuse to share out the state of an optimiser that looks at whole matrices. Raises InvalidInput."""
+    if sharding != "none" and settings.optimiser not in SHARDABLE:
+        raise InvalidInput(
+            "This optimiser looks at whole matrices: its state cannot be shared out.",
+            got=f"optimiser: {settings.optimiser}, sharding: {sharding}",
+            expected="one of: {names}",
+            names=", ".join(SHARDABLE),
+        )
+
+
 class LaunchSettings(BaseModel):
     """How a run is carried out. Nothing here changes what comes of it but by rounding: no part of a recipe."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     processes: int = Field(1, ge=1, description="that share each step; `accumulate` has to be as large")
+    sharding: Sharding = Field(
+        "none", description="fsdp2: each process holds its share of the weights and of the optimiser's state"
+    )
 
 
 class MaskedLMSettings(BaseModel):

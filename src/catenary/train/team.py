@@ -54,7 +54,7 @@ class Team:
         if self.size == 1:
             return list(values)
         told = torch.tensor(values, dtype=torch.float64)
-        with self._watched():
+        with self.watched():
             for gradient in gradients:
                 dist.all_reduce(gradient)
             dist.all_reduce(told)
@@ -64,12 +64,13 @@ class Team:
         """What the leader says."""
         said = [value]
         if self.size > 1:
-            with self._watched():
+            with self.watched():
                 dist.broadcast_object_list(said, src=0)
         return said[0]  # type: ignore[return-value]
 
     @contextmanager
-    def _watched(self) -> Iterator[None]:
+    def watched(self) -> Iterator[None]:
+        """What fails within is the loss of a process. Raises ProcessLost."""
         try:
             yield
         except RuntimeError as error:

@@ -12,10 +12,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
+from catenary.train.team import Team
+
+T = TypeVar("T")
 Named = dict[str, torch.Tensor]
 
 
@@ -60,8 +64,11 @@ class Weights:
     moves the activations instead of making the model simpler.
     """
 
+    apart = False  # whether each process holds a share alone (sharded.py)
+
     def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
-        self.dtype = dtype
+        self.model, self.dtype = model, dtype
+        self.computing = model  # what the steps compute with
         trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
         frozen = {name: p for name, p in model.named_parameters() if not p.requires_grad}
         self.decayed = Flat.of({name: p for name, p in trained.items() if p.ndim > 1}, dtype, decays=True)
@@ -82,12 +89,46 @@ class Weights:
         """The names of the weights that move."""
         return [name for flat in self.flats for name in flat.shapes]
 
+    @property
+    def masters(self) -> list[torch.Tensor]:
+        """What the optimiser moves."""
+        return [flat.master.data for flat in self.flats]
+
+    def groups(self, decay: float) -> list[dict[str, Any]]:
+        """The masters as an optimiser takes them, each with its weight decay."""
+        return [
+            {"params": [flat.master], "weight_decay": decay if flat.decays else 0.0} for flat in self.flats
+        ]
+
     def named(self, wholes: Sequence[torch.Tensor] | None = None) -> Named:
         """fp32 weights by name: the masters, or others laid out like them; and what is not trained."""
         parts = self._frozen | self.buffers
-        for flat, whole in zip(self.flats, wholes or [flat.master.data for flat in self.flats], strict=True):
+        for flat, whole in zip(self.flats, wholes or self.masters, strict=True):
             parts |= flat.parts(whole)
         return parts
+
+    def whole(self, shares: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Tensors like the masters as a checkpoint holds them: end to end, with decay and without."""
+        return list(shares)
+
+    def whole_state(self, state: Named) -> Named:
+        """An optimiser's state over these masters as a checkpoint holds it."""
+        return state
+
+    def turns(self, parts: Sequence[T], team: Team) -> Iterator[tuple[int, T, bool]]:
+        """The parts of a step that this process takes: the number of each, itself, and whether it counts."""
+        for number, part in team.mine(parts):
+            yield number, part, True
+
+    def backward(self, mean: torch.Tensor, of: float) -> None:
+        """Add `of` times the gradient of this part's mean loss to that of the step."""
+        (mean * of if self.weighs_losses else mean).backward()  # type: ignore[no-untyped-call]
+        self.collect(of)
+
+    @property
+    def added_up(self) -> list[torch.Tensor]:
+        """The gradients that are still to be summed over the processes."""
+        return self.gradients
 
     def begin_parts(self) -> None:
         """Before the first part of a step that is taken in parts."""
