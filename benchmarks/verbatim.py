@@ -34,7 +34,7 @@ def main() -> None:
         while done < wanted:
             one = encoded[number % len(encoded)].copy()
             at = draw.random(len(one)) < 0.1
-            one[at] = draw.integers(0, 8000, int(at.sum()))
+            one[at] = draw.integers(0, tokenizer.vocab_size, int(at.sum()))
             yield f"{number:08d}", one
             done, number = done + len(one), number + 1
 

@@ -50,7 +50,11 @@ models:
   gru: {family: gru, from: reviews, tokenizer: zh, hidden_size: 16, embedding_size: 16, steps: 30}
   lstm: {family: lstm, task: classify, from: reviews, tokenizer: zh, hidden_size: 16, steps: 40}
 evaluations:
-  quality: {of: [linear, lstm], on: reviews.test}
+  quality:
+    of: [linear, lstm]
+    on: reviews.test
+    robustness: [homophones, spacing]
+    fairness: {zh: [gender, region]}
   fluency: {of: [trigram, gru], on: reviews.test, metrics: [perplexity, bits_per_byte]}
 """
 )
@@ -89,6 +93,18 @@ def test_recurrent_models_beside_the_other_controls(tmp_path: Path) -> None:
     quality = links["quality"].manifest.report
     assert quality["metrics"].keys() == {"linear", "lstm"}
     assert quality["control"] == "linear"
+    probed = {"robustness_homophones", "robustness_spacing", "gap_zh_gender", "gap_zh_region"}
+    for model in ("linear", "lstm"):
+        figures = quality["metrics"][model]
+        assert probed < figures.keys()
+        assert all(figures[one]["low"] <= figures[one]["value"] <= figures[one]["high"] for one in probed)
+        assert figures["gap_zh_region"]["value"] >= 0
+    page = links["quality"].path / "zh"
+    assert "这位河南人" in (page / "report.md").read_text("utf-8")
+    assert "稳健性" in (page / "report.html").read_text("utf-8")
+    told = json.loads((page / "report.json").read_text("utf-8"))["probes"]["lstm"]
+    assert {one["group"] for one in told["fairness"]} == {"gender", "region"}
+    assert told["robustness"]["homophones"]["test"] == "mcnemar_exact"
     fluency = links["fluency"].manifest.report
     assert fluency["metrics"]["gru"].keys() == {"perplexity", "bits_per_byte"}
     assert fluency["comparisons"][0]["second"] == "trigram"
@@ -105,6 +121,13 @@ def test_recurrent_models_beside_the_other_controls(tmp_path: Path) -> None:
 def test_recurrent_settings_that_cannot_be(wrong: str, told: str, tmp_path: Path) -> None:
     (tmp_path / "catenary.yaml").write_text(REVIEWS.replace("steps: 30", wrong), "utf-8")
     with pytest.raises(InvalidInput, match=told):
+        load(tmp_path / "catenary.yaml", STAGES)
+
+
+def test_what_is_no_classifier_is_not_probed(tmp_path: Path) -> None:
+    probed = REVIEWS.replace("bits_per_byte]}", "bits_per_byte], fairness: {zh: [gender]}}")
+    (tmp_path / "catenary.yaml").write_text(probed, "utf-8")
+    with pytest.raises(InvalidInput, match="Robustness and fairness"):
         load(tmp_path / "catenary.yaml", STAGES)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from catenary.evaluate.classification import Mistake, verdict
 from catenary.evaluate.page import Block, Heading, Paragraph, Table
 from catenary.evaluate.paired import Comparison
-from catenary.evaluate.wording import interval, metric_title
+from catenary.evaluate.wording import interval, metric_title, probability
 from catenary.messages import Language, say
 
 TEXT_SHOWN = 160  # characters of a mistaken document
@@ -39,7 +39,7 @@ def comparison_table(comparisons: Sequence[Comparison], lang: Language) -> list[
             f"{c.first} − {c.second}",
             metric_title(c.metric, lang),
             interval(c.difference, signed=True),
-            "<0.0001" if c.p < 0.0001 else f"{c.p:.4f}",
+            probability(c.p),
             "–" if c.first_only is None else f"{c.first_only:,}",
             "–" if c.second_only is None else f"{c.second_only:,}",
         ]

@@ -19,6 +19,8 @@ from catenary.evaluate.classification import ClassificationReport, ModelFigures
 from catenary.evaluate.language_model import LanguageModelReport
 from catenary.evaluate.page import Block, Heading, Paragraph, Picture, Table, html, markdown
 from catenary.evaluate.pictures import confusion_picture, curves_picture, intervals_picture
+from catenary.evaluate.probe_blocks import probe_blocks
+from catenary.evaluate.probes import Probed
 from catenary.evaluate.score_blocks import score_blocks
 from catenary.evaluate.scores import ScoreReport
 from catenary.evaluate.wording import interval, metric_title
@@ -36,6 +38,7 @@ def write_report(
     classification: ClassificationReport | None = None,
     language_model: LanguageModelReport | None = None,
     scores: ScoreReport | None = None,
+    probes: Mapping[str, Probed] | None = None,
     curves: Curves | None = None,
     title: str | None = None,
     lang: Language | None = None,
@@ -50,6 +53,8 @@ def write_report(
         blocks += _language_model_blocks(language_model, lang)
     if scores is not None:
         blocks += score_blocks(scores, lang)
+    if probes:
+        blocks += probe_blocks(probes, classification.control if classification else None, lang)
     if curves:
         heading = say("Loss curves", lang=lang)
         picture = curves_picture(
@@ -66,6 +71,8 @@ def write_report(
         if curves is None
         else _plain({name: list(map(list, c)) for name, c in curves.items()}),
     }
+    if probes:
+        whole["probes"] = _plain({name: asdict(one) for name, one in probes.items()})
     texts = {
         "report.json": json.dumps(whole, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
         + "\n",

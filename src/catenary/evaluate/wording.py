@@ -64,9 +64,42 @@ def metric_title(metric: str, lang: Language | None = None) -> str:
         "rouge2": "ROUGE-2",
         "rougeL": "ROUGE-L",
     }
+    if metric.startswith("robustness_"):
+        kind = disturbance_title(metric.removeprefix("robustness_"), lang)
+        return say("accuracy lost by {kind}", lang=lang, kind=kind)
+    if metric.startswith("gap_"):
+        language, _, group = metric.removeprefix("gap_").partition("_")
+        return say(
+            "largest gap by {group} ({language})",
+            lang=lang,
+            group=group_title(group, lang),
+            language=language,
+        )
     if metric not in titles and metric.startswith("entity_f1_"):
         return say("entity F1 of {kind}", lang=lang, kind=metric.removeprefix("entity_f1_"))
     return titles.get(metric, metric)
+
+
+def disturbance_title(kind: str, lang: Language | None = None) -> str:
+    """What is done to texts, as people read it."""
+    return {
+        "typos": say("typing mistakes", lang=lang),
+        "homophones": say("words of the same sound", lang=lang),
+        "lookalikes": say("characters that look alike", lang=lang),
+        "case": say("other case", lang=lang),
+        "width": say("other width", lang=lang),
+        "spacing": say("stray spaces", lang=lang),
+    }[kind]
+
+
+def group_title(group: str, lang: Language | None = None) -> str:
+    """What tells people apart, as people read it."""
+    return {
+        "gender": say("gender", lang=lang),
+        "region": say("region", lang=lang),
+        "ethnicity": say("ethnicity", lang=lang),
+        "age": say("age", lang=lang),
+    }[group]
 
 
 def number(value: float, *, signed: bool = False) -> str:
@@ -79,3 +112,8 @@ def interval(estimate: Estimate, *, signed: bool = False) -> str:
     """0.8541 [0.8364, 0.8701], the brackets kept together on a line."""
     value, low, high = (number(x, signed=signed) for x in (estimate.value, estimate.low, estimate.high))
     return f"{value} [{low},{NO_BREAK_SPACE}{high}]"
+
+
+def probability(p: float) -> str:
+    """A p with four decimals; what is smaller is told as such."""
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}"

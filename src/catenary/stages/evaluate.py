@@ -6,6 +6,7 @@
       prose: {of: [memory, mt], on: help.test, metrics: [bleu, chrf]}
       replies: {of: [base, helper], on: talk.test, metrics: [reply_perplexity], control: base}
       fluency: {of: [trigram, writer], on: reviews.test, metrics: [perplexity, bits_per_byte]}
+      firm: {of: [linear, sentiment], on: reviews.test, robustness: [typos, homophones], fairness: {zh: [gender, age]}}
       quiz: {of: [base, helper], task: tasks/quiz.yaml}         # a task file: what is asked, and what is right
 
 What is measured follows from the models' task: labels, several labels, numbers, tags or answers (`measures.py`). The
@@ -19,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -61,6 +62,8 @@ OF_WRITERS = frozenset(
         ),
     }
 )
+Disturbance = Literal["typos", "homophones", "lookalikes", "case", "width", "spacing"]
+Group = Literal["gender", "region", "ethnicity", "age"]
 OF_REPLIES = frozenset({"reply_perplexity"})
 SPLITS = ("train", "valid", "test")
 
@@ -77,6 +80,13 @@ class EvaluateSettings(Settings):
     beams: int = Field(1, ge=1, le=16, description="of what encoder–decoders write")
     max_new_tokens: int = Field(128, ge=1, description="of what is written")
     documents: int | None = Field(None, ge=1, description="so many of the split; none: all")
+    robustness: list[Disturbance] = Field(
+        default=[], description="accuracy on the same texts written another way; of classifiers"
+    )
+    fairness: dict[Literal["en", "zh"], list[Group]] = Field(
+        default={},
+        description="language: groups; gaps over sentences that differ in the person; of classifiers",
+    )
 
     @field_validator("metrics")
     @classmethod
@@ -115,6 +125,15 @@ class EvaluateSettings(Settings):
                     "An evaluation measures language models, writers or classifiers: one kind.",
                     got=", ".join(self.metrics or ()),
                 )
+        if self.probed and (
+            self.task is not None
+            or not (OF_LANGUAGE_MODELS | OF_WRITERS | OF_REPLIES).isdisjoint(self.metrics or ())
+        ):
+            raise InvalidInput(
+                "Robustness and fairness are measured of classifiers on a dataset's split.",
+                got=", ".join(self.probed),
+                expected="an evaluation `on:` a split, with metrics of labels",
+            )
         if self.control is not None and self.control not in self.of:
             raise InvalidInput(
                 "The control is not among the models.",
@@ -126,9 +145,17 @@ class EvaluateSettings(Settings):
 
     def measures(self, metric: str) -> bool:
         """Whether a metric may be among those measured, as far as can be told before the models are there."""
+        if metric in self.probed:
+            return True
         if self.metrics is None:
             return metric in METRICS or metric.startswith("entity_f1_")
         return metric in self.metrics
+
+    @property
+    def probed(self) -> list[str]:
+        """The figures of robustness and fairness."""
+        told = [f"robustness_{kind}" for kind in self.robustness]
+        return told + [f"gap_{language}_{group}" for language, of in self.fairness.items() for group in of]
 
     @property
     def split(self) -> str:
@@ -151,6 +178,8 @@ def recipe(settings: EvaluateSettings) -> Mapping[str, Any]:
             "max_new_tokens": settings.max_new_tokens,
             "documents": settings.documents,
         }
+    if settings.probed:
+        told |= {"robustness": settings.robustness, "fairness": settings.fairness}
     return told
 
 
@@ -178,8 +207,23 @@ def run(work: Work[EvaluateSettings]) -> Mapping[str, Any]:
     if settings.metrics and (OF_WRITERS | OF_REPLIES).issuperset(settings.metrics):
         return written.measured(work, models, control, settings)
     task = task_of(models)
+    if settings.probed and task != "one":
+        raise InvalidInput(
+            "Robustness and fairness are measured of classifiers that give each text one label.",
+            got=task,
+            expected="models with `task: classify`",
+        )
     measured = MEASURES[task](
-        Measured(models, work.inputs["on"].path, settings.split, settings.metrics, control, settings.seed),
+        Measured(
+            models,
+            work.inputs["on"].path,
+            settings.split,
+            settings.metrics,
+            control,
+            settings.seed,
+            settings.robustness,
+            {str(language): groups for language, groups in settings.fairness.items()},
+        ),
         work.progress,
     )
     report = measured.report
@@ -193,6 +237,7 @@ def run(work: Work[EvaluateSettings]) -> Mapping[str, Any]:
     for language in LANGUAGES:
         (work.out / language).mkdir()
         write_report(work.out / language, title=work.link, lang=language, **measured.page)
+    probed = measured.page.get("probes", {})
     first = next(iter(report.models[0].metrics))
     sign = -1 if first in LESS_IS_BETTER else 1
     figures: list[ModelFigures | ScoredModel] = list(report.models)
@@ -203,7 +248,13 @@ def run(work: Work[EvaluateSettings]) -> Mapping[str, Any]:
         "control": control,
         "labels": list(report.labels),
         "metrics": {
-            model.name: {name: asdict(figure) for name, figure in model.metrics.items()}
+            model.name: {
+                name: asdict(figure)
+                for name, figure in {
+                    **model.metrics,
+                    **(probed[model.name].figures() if probed else {}),
+                }.items()
+            }
             for model in report.models
         },
         "confusion": {

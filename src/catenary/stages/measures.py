@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catenary.errors import InvalidInput
 from catenary.progress import Progress
-from catenary.stages.classifier import predictor
+from catenary.stages.classifier import Text, predictor
 from catenary.stages.finetune_read import asked_of
 from catenary.stages.labelled import labelled_of, one_text
 from catenary.stages.tagged import tagged_of, view_in
@@ -17,6 +17,7 @@ from catenary.store import Artifact
 
 if TYPE_CHECKING:
     from catenary.evaluate import ClassificationReport, ScoreReport
+    from catenary.evaluate.probes import Probed
 
 LESS_IS_BETTER = frozenset({"mae", "rmse", "ece"})
 CLASSIFY_METRICS = ("accuracy", "f1", "confusion")
@@ -32,6 +33,8 @@ class Measured:
     metrics: Sequence[str] | None
     control: str | None
     seed: int
+    robustness: Sequence[str] = ()
+    fairness: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def rest(self) -> dict[str, Any]:
@@ -109,15 +112,43 @@ def labels(asked: Measured, progress: Progress) -> Outcome:
     held_out = labelled_of(asked.dataset, asked.split, "one")
     asked.some(held_out.ids)
     metrics = asked.metrics or CLASSIFY_METRICS
+    gold = [str(label) for label in held_out.labels]
     report = classification_report(
-        [str(label) for label in held_out.labels],
+        gold,
         _predicted(asked, progress, lambda model: predictor(model.path)(held_out.texts)),
         ids=held_out.ids,
         texts=[one_text(text, " ‖ ") for text in held_out.texts],
         metrics=[metric for metric in metrics if metric != "confusion"],
         **asked.rest,
     )
-    return Outcome(report, {"classification": report})
+    page: dict[str, Any] = {"classification": report}
+    if asked.robustness or asked.fairness:
+        page["probes"] = _probed(asked, progress, held_out.texts, gold)
+    return Outcome(report, page)
+
+
+def _probed(
+    asked: Measured, progress: Progress, texts: Sequence[Text], gold: Sequence[str]
+) -> Mapping[str, Probed]:
+    from catenary.evaluate.probes import probe
+
+    singles = [text for text in texts if isinstance(text, str)]
+    if len(singles) < len(texts):
+        raise InvalidInput(
+            "Robustness and fairness are measured of single texts.",
+            got="pairs of texts",
+            expected="a dataset of one text a document",
+        )
+    progress.begin("probing", total=len(asked.models), unit="models")
+    return probe(
+        {name: predictor(model.path) for name, model in asked.models.items()},
+        singles,
+        gold,
+        disturbances=asked.robustness,
+        groups=asked.fairness,
+        seed=asked.seed,
+        done=lambda: progress.advance(1),
+    )
 
 
 def several_labels(asked: Measured, progress: Progress) -> Outcome:
