@@ -75,3 +75,16 @@ def test_a_new_version_of_a_stage_says_so(tmp_path: Path) -> None:
     with Store.open(Home.of(tmp_path, {})) as store:
         made = plan(load(tmp_path / "catenary.yaml", newer), store)
     assert {step.reason for step in made.to_run} == {"the stage has a new version"}
+
+
+def test_what_a_link_took_here_it_is_expected_to_take_again(tmp_path: Path) -> None:
+    slow = CHAIN.replace("loud: {from: text}", "loud: {from: text, pause: 0.2}")
+    planned(tmp_path, slow, then_run=True)
+    with Store.open(Home.of(tmp_path, {})) as store:
+        [took] = store.runs(link="datasets.loud")
+        chain = load(write_chain(tmp_path, slow), STAGES)
+        (tmp_path / "text.txt").write_text("other\n", "utf-8")
+        expected = plan(chain, store)["datasets.loud"].estimate
+    assert took.seconds is not None
+    assert took.seconds > 0.5
+    assert (expected.seconds, expected.memory_bytes) == (took.seconds, took.peak_memory_bytes)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catenary.chain.file_digests import FileDigests
+from catenary.chain.history import from_last_run
 from catenary.chain.spec import Chain, Link
 from catenary.chain.stage import Estimate, Known
 from catenary.errors import CatenaryError
@@ -80,7 +81,9 @@ def plan(chain: Chain, store: Store, *, measure: bool = False) -> Plan:
             reason=""
             if reused
             else _reason(store, earlier.artifact_id if earlier else None, settings, inputs, steps, link),
-            estimate=_estimate(store, link, id, reused, settings, steps, measure),
+            estimate=_estimate(
+                store, link, id, reused, settings, steps, earlier.artifact_id if earlier else None, measure
+            ),
         )
     digests.save()
     return Plan(chain, tuple(steps.values()))
@@ -93,10 +96,19 @@ def _estimate(
     reused: bool,
     settings: Mapping[str, Any],
     steps: Mapping[str, Planned],
+    earlier: str | None,
     measure: bool,
 ) -> Estimate:
     if reused:
         return Estimate(0.0, 0, store.get(id).manifest.size)
+    if not link.inputs:
+        input_bytes = [int(file["bytes"]) for file in settings.get("content", {}).get("files", [])]
+    else:
+        input_bytes = [steps[name].estimate.disk_bytes for name in link.inputs.values()]
+    last = store.get(earlier) if earlier is not None and store.has(earlier) else None
+    then = from_last_run(store, link, last, input_bytes) if last is not None else None
+    if then is not None and last is not None and last.manifest.settings == settings:
+        return then
     if link.stage.forecast:
         known = {
             role: Known(steps[name].link.settings, store.get(steps[name].id) if steps[name].reused else None)
@@ -105,11 +117,7 @@ def _estimate(
         found = link.stage.forecast(link.settings, known, measure)
         if found is not None:
             return found
-    if not link.inputs:
-        input_bytes = [int(file["bytes"]) for file in settings.get("content", {}).get("files", [])]
-    else:
-        input_bytes = [steps[name].estimate.disk_bytes for name in link.inputs.values()]
-    return link.stage.estimate(link.settings, input_bytes)
+    return then or link.stage.estimate(link.settings, input_bytes)
 
 
 def _reason(

@@ -20,7 +20,7 @@ from typing import Any
 
 from catenary.digest import digest
 
-FORMAT = 1
+FORMAT = 2
 MOST_TOKENS = 4096  # of a part that is tried out; a larger one costs in proportion
 SECONDS = 600  # a probe that takes longer is given up
 
