@@ -22,6 +22,7 @@ from typing import Any
 
 QUESTIONS = 40
 SHOTS = 5
+EXACT = 16  # pairs that are also scored in double precision
 
 
 def questions() -> list[tuple[str, str]]:
@@ -87,6 +88,21 @@ class Peer:
         self.process.wait()
 
 
+def in_float64(folder: Path, scorer: Any, pairs: list[tuple[str, str]]) -> list[float]:
+    """What transformers makes of each pair alone in double precision: how far both sides are off by rounding."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64).eval()
+    told = []
+    for before, after in scorer._encoded(pairs):
+        ids = torch.tensor([before + after])
+        with torch.inference_mode():
+            logs = model(ids[:, :-1]).logits[0, -len(after) :].log_softmax(-1)
+        told.append(float(logs.gather(-1, ids[0, -len(after) :, None]).sum()))
+    return told
+
+
 def main() -> None:
     python = sys.argv[1]
     dtype = sys.argv[2] if len(sys.argv) > 2 else "float32"
@@ -123,6 +139,9 @@ def main() -> None:
             told = peer.score(len(pairs))
             theirs.append(told["seconds"])
         peer.close()
+    exact = in_float64(folder, scorer, pairs[:EXACT])
+    mine_off = max(abs(a.log_prob - b) for a, b in zip(likely, exact, strict=False))
+    theirs_off = max(abs(a[0] - b) for a, b in zip(told["told"], exact, strict=False))
     apart = max(abs(a.log_prob - b[0]) for a, b in zip(likely, told["told"], strict=True))
     same = sum(a.greedy == b[1] for a, b in zip(likely, told["told"], strict=True))
 
@@ -142,6 +161,9 @@ def main() -> None:
     print(
         f"  log probabilities apart by at most {apart:.2e}; greedy {same} of {len(pairs)};"
         f" choices {agreed} of {len(mine)}"
+    )
+    print(
+        f"  of {EXACT}, apart from transformers in float64: ours {mine_off:.2e}, lm-eval's {theirs_off:.2e}"
     )
     print(
         f"  accuracy {sum(a == 0 for a in mine) / len(mine):.4f} and {sum(a == 0 for a in other) / len(other):.4f}"

@@ -5,13 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from catenary.evaluate.explain import (
-    Attribution,
-    as_html,
-    as_terminal,
-    attention_rollout,
-    integrated_gradients,
-)
+from catenary.evaluate.attribution import Attribution, as_html, as_terminal
+from catenary.evaluate.explain import attention_rollout, integrated_gradients
 from catenary.models import build, configure
 
 IDS = [2, 5, 3, 9, 7]

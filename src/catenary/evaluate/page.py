@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from catenary.evaluate.attribution import Attribution, as_html
 from catenary.messages import Language
 
 WHITE_SPACE = re.compile(r"[^\S\u00a0]+")  # all but the no-break space
@@ -54,7 +55,14 @@ class Picture:
     alternative: str
 
 
-Block = Heading | Paragraph | Table | Picture
+@dataclass(frozen=True, slots=True)
+class Coloured:
+    """A text whose parts are coloured by what they add."""
+
+    parts: Sequence[Attribution]
+
+
+Block = Heading | Paragraph | Table | Picture | Coloured
 
 
 def markdown(title: str, blocks: Sequence[Block]) -> str:
@@ -84,6 +92,8 @@ def _block_markdown(block: Block) -> str:
             return "\n".join(told + ["| " + " | ".join(map(_marked, row)) + " |" for row in rows])
         case Picture(_, file, alternative):
             return f"![{_marked(alternative)}]({file})"
+        case Coloured(parts):
+            return " ".join(f"{_marked(one.token)} ({one.value:+.4f})" for one in parts)
 
 
 def _block_html(block: Block) -> str:
@@ -104,6 +114,8 @@ def _block_html(block: Block) -> str:
             return f'<div class="scroll"><table>\n{table}\n</table></div>'
         case Picture(svg, _, _):
             return f"<figure>\n{svg}</figure>"
+        case Coloured(parts):
+            return as_html(parts)
 
 
 def _marked(text: str) -> str:
