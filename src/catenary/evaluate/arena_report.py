@@ -1,0 +1,95 @@
+"""The report of an arena: ranks with intervals, how far raters agree, who voted; Markdown, HTML and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from catenary.evaluate.arena import Rank, Vote, agreement, bradley_terry
+from catenary.evaluate.page import Block, Heading, Paragraph, Picture, Table, html, markdown
+from catenary.evaluate.pictures import intervals_picture
+from catenary.evaluate.wording import interval
+from catenary.files import make_folder, write_whole
+from catenary.messages import LANGUAGES, Language, say
+
+
+def write_arena_report(folder: Path, votes: Sequence[Vote], *, title: str) -> list[Rank]:
+    """report.md, .html and .json of the votes, in each language below `folder`; the ranks.
+
+    Raises InvalidInput without a vote.
+    """
+    ranks, alike = bradley_terry(votes), agreement(votes)
+    raters = Counter(vote.rater for vote in votes)
+    plain = {
+        "format": 1,
+        "title": title,
+        "arena": {
+            "ranks": [asdict(rank) for rank in ranks],
+            "agreement": None if math.isnan(alike) else alike,
+            "raters": dict(sorted(raters.items())),
+            "votes": len(votes),
+        },
+    }
+    for lang in LANGUAGES:
+        place = folder / lang
+        make_folder(place)
+        blocks = _blocks(ranks, alike, raters, lang)
+        texts = {
+            "report.json": json.dumps(plain, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
+            + "\n",
+            "report.md": markdown(title, blocks),
+            "report.html": html(title, blocks, lang),
+        }
+        texts |= {block.file: block.svg for block in blocks if isinstance(block, Picture)}
+        for name, text in texts.items():
+            write_whole(place / name, text.encode("utf-8", "replace"))
+    return ranks
+
+
+def _blocks(ranks: Sequence[Rank], alike: float, raters: Counter[str], lang: Language) -> list[Block]:
+    heading = say("Strength (Bradley–Terry)", lang=lang)
+    return [
+        Table(
+            [
+                say("model", lang=lang),
+                say("strength", lang=lang),
+                say("wins", lang=lang),
+                say("votes", lang=lang),
+            ],
+            [[one.model, interval(one.strength), f"{one.wins:g}", f"{one.votes:,}"] for one in ranks],
+        ),
+        Picture(
+            intervals_picture({one.model: one.strength for one in ranks}, title=heading, lang=lang),
+            "ranks.svg",
+            heading,
+        ),
+        Paragraph(
+            say(
+                "0 is the mean of all models; 400 more are ten times the odds. In brackets 95 % intervals: the"
+                " bootstrap over questions. Ties count half.",
+                lang=lang,
+            ),
+            "note",
+        ),
+        Heading(say("Agreement", lang=lang)),
+        Paragraph(agreement_told(alike, lang)),
+        Table(
+            [say("rater", lang=lang), say("votes", lang=lang)],
+            [[name, f"{count:,}"] for name, count in sorted(raters.items())],
+        ),
+    ]
+
+
+def agreement_told(alike: float, lang: Language | None = None) -> str:
+    """How far raters agree, in words."""
+    if math.isnan(alike):
+        return say("No pair was judged by two raters, so nothing is known of their agreement.", lang=lang)
+    return say(
+        "Krippendorff's alpha {alpha}: 1 is full agreement, 0 that of chance.",
+        lang=lang,
+        alpha=f"{alike:.3f}",
+    )

@@ -1,0 +1,169 @@
+"""What raters are shown, and what they said: pairs of answers in blind order, and a file of votes that outlives all.
+
+    pairs = pairs_of(Path("report/answers.jsonl"))            # what `catenary evaluate --out report` wrote
+    ballots = Ballots(pairs, Path("votes.jsonl"))
+    ballot = ballots.next("ann")                              # a question and two answers; which is whose is not told
+    ballots.vote("ann", ballot.number, "left")
+
+Every rater judges every pair once, in an order of their own. A vote is on disk before it counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from catenary.errors import Damaged, InvalidInput, NotFound
+from catenary.evaluate.arena import Vote, shown_first
+from catenary.files import write_whole
+
+TIE = "tie"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two models' answers to one question."""
+
+    question: str
+    asked: str
+    first: str
+    second: str
+    answers: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """A pair as one rater sees it: `number` says which, `left` and `right` are answers without names."""
+
+    number: int
+    asked: str
+    left: str
+    right: str
+
+
+def pairs_of(path: Path) -> list[Pair]:
+    """Every two models on every question of an answers.jsonl, where they did not say the same.
+
+    Raises NotFound, InvalidInput for a file without two models that wrote something different.
+    """
+    if not path.is_file():
+        raise NotFound("There is no file of answers here.", got=str(path), next="catenary evaluate … --out")
+    pairs = []
+    try:
+        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+        for row in rows:
+            said = {name: _text(one) for name, one in row["said"].items()}
+            asked = row["asked"] if "asked" in row else "\n".join(turn["user"] for turn in row["turns"])
+            pairs += [
+                Pair(str(row["item"]), str(asked), a, b, (said[a], said[b]))
+                for a, b in combinations(said, 2)
+                if said[a] != said[b]
+            ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(
+            "This is no file of answers.",
+            where=str(path),
+            got=str(error),
+            expected="answers.jsonl of `catenary evaluate --out`",
+        ) from None
+    if not pairs:
+        raise InvalidInput(
+            "There are no two answers to compare.",
+            where=str(path),
+            expected="two models that answered the same question differently",
+        )
+    return pairs
+
+
+def _text(said: Any) -> str:
+    return "\n\n".join(map(str, said)) if isinstance(said, list) else str(said)
+
+
+def read_votes(path: Path) -> list[Vote]:
+    """The votes of a file, none where there is none. Raises Damaged, naming the line."""
+    votes = []
+    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    for number, line in enumerate(lines, 1):
+        try:
+            votes.append(Vote(**json.loads(line)))
+        except (ValueError, TypeError) as error:
+            raise Damaged(
+                "A vote cannot be read.",
+                where=f"{path}:{number}",
+                got=str(error),
+                next="remove this line: it is the only one that is lost",
+            ) from None
+    return votes
+
+
+def _drop_torn(path: Path) -> None:
+    """Cut a last line that a crash left without its end: its vote was never said to be in."""
+    data = path.read_bytes() if path.is_file() else b""
+    if data and not data.endswith(b"\n"):
+        write_whole(path, data[: data.rfind(b"\n") + 1])
+
+
+class Ballots:
+    """Pairs and votes; several raters may vote at once."""
+
+    def __init__(self, pairs: Sequence[Pair], votes: Path, *, seed: int = 17) -> None:
+        self.pairs, self.file, self.seed = list(pairs), votes, seed
+        _drop_torn(votes)
+        self.votes = read_votes(votes)
+        self._lock = threading.Lock()
+        self._judged = {_key(vote.rater, vote.question, vote.first, vote.second) for vote in self.votes}
+
+    def next(self, rater: str) -> Ballot | None:
+        """The next pair that this rater has not judged; None when all are."""
+        numbers = list(range(len(self.pairs)))
+        random.Random(f"{self.seed}:{rater}").shuffle(numbers)
+        return next((self.ballot(rater, n) for n in numbers if not self._has_judged(rater, n)), None)
+
+    def ballot(self, rater: str, number: int) -> Ballot:
+        """One pair as this rater sees it."""
+        pair = self.pairs[number]
+        left, _ = shown_first(pair.question, pair.first, pair.second, rater, self.seed)
+        answers = pair.answers if left == pair.first else pair.answers[::-1]
+        return Ballot(number, pair.asked, *answers)
+
+    def done(self, rater: str) -> int:
+        """How many pairs this rater has judged."""
+        return sum(self._has_judged(rater, number) for number in range(len(self.pairs)))
+
+    def vote(self, rater: str, number: int, choice: str) -> bool:
+        """Write a vote (left, right or tie) down; False where this rater has judged the pair before.
+
+        Raises InvalidInput for a pair or a choice that there is not.
+        """
+        if choice not in ("left", "right", TIE) or not 0 <= number < len(self.pairs):
+            raise InvalidInput("This is no vote.", got=choice, expected="left, right or tie, on a pair shown")
+        pair = self.pairs[number]
+        left, right = shown_first(pair.question, pair.first, pair.second, rater, self.seed)
+        winner = {"left": left, "right": right, TIE: TIE}[choice]
+        vote = Vote(pair.question, pair.first, pair.second, winner, rater)
+        with self._lock:
+            if self._has_judged(rater, number):
+                return False
+            with self.file.open("ab") as file:
+                file.write((json.dumps(asdict(vote), ensure_ascii=False) + "\n").encode())
+                file.flush()
+                os.fsync(file.fileno())
+            self._judged.add(_key(rater, pair.question, pair.first, pair.second))
+            self.votes.append(vote)
+        return True
+
+    def _has_judged(self, rater: str, number: int) -> bool:
+        pair = self.pairs[number]
+        return _key(rater, pair.question, pair.first, pair.second) in self._judged
+
+
+def _key(rater: str, question: str, first: str, second: str) -> tuple[str, str, str, str]:
+    a, b = sorted((first, second))
+    return rater, question, a, b

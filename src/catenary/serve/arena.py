@@ -1,0 +1,143 @@
+"""The pairwise arena: raters read two answers without names and say which is better.
+
+Each rater has a link of their own, whose secret says who votes. Pages are plain forms: no script, nothing loaded, so
+they work in any browser and by keyboard alone.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from html import escape
+from urllib.parse import parse_qs
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from catenary.errors import InvalidInput
+from catenary.evaluate.ballots import Ballot, Ballots
+from catenary.messages import language, say
+from catenary.serve.listen import bind, refuse_remote, url_of
+
+FORM_BYTES = 1000
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+STYLE = """
+:root{color-scheme:light dark;--ink:#1f2933;--muted:#52606d;--line:#d3d9e0;--ground:#fff;--band:#f5f7fa}
+@media (prefers-color-scheme:dark){:root{--ink:#e4e7eb;--muted:#9aa5b1;--line:#3e4c59;--ground:#12181f;--band:#1b232c}}
+body{max-width:72rem;margin:2rem auto;padding:0 1rem;color:var(--ink);background:var(--ground);
+font:16px/1.55 system-ui,'Noto Sans SC','PingFang SC','Microsoft YaHei',sans-serif}
+.text{white-space:pre-wrap;overflow-wrap:anywhere}.two{display:grid;grid-template-columns:1fr 1fr;gap:1rem}
+@media (max-width:40rem){.two{grid-template-columns:1fr}}
+section{border:1px solid var(--line);border-radius:.5rem;padding:0 1rem 1rem;background:var(--band)}
+h2{font-size:1.1rem}form{display:flex;gap:1rem;flex-wrap:wrap;margin:1.5rem 0}
+button{font:inherit;padding:.6rem 1.4rem;cursor:pointer}.note{color:var(--muted)}
+""".strip()
+
+
+def arena_app(ballots: Ballots, raters: Mapping[str, str], guidelines: str) -> FastAPI:
+    """`raters`: the secret of each link → who votes by it."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/{secret}")
+    def show(secret: str) -> Response:
+        rater = raters.get(secret)
+        if rater is None:
+            return _page(f"<p>{escape(say('This link is not known here.'))}</p>", 404)
+        return _page(_ballot(ballots, rater, guidelines))
+
+    @app.post("/{secret}")
+    async def vote(secret: str, request: Request) -> Response:
+        rater = raters.get(secret)
+        if rater is None:
+            return _page(f"<p>{escape(say('This link is not known here.'))}</p>", 404)
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > FORM_BYTES:
+                return _page(f"<p>{escape(say('This is no vote.'))}</p>", 413)
+        told = parse_qs(body.decode("ascii", "replace"))
+        try:
+            number = int(told.get("pair", ["-1"])[0])
+            ballots.vote(rater, number, told.get("choice", [""])[0])
+        except (ValueError, InvalidInput):
+            return _page(f"<p>{escape(say('This is no vote.'))}</p>", 400)
+        return RedirectResponse(f"/{secret}", 303, HEADERS)
+
+    return app
+
+
+def _ballot(ballots: Ballots, rater: str, guidelines: str) -> str:
+    ballot, done = ballots.next(rater), ballots.done(rater)
+    so_far = f'<p class="note">{escape(rater)} · {done} / {len(ballots.pairs)}</p>'
+    if ballot is None:
+        return so_far + f"<p>{escape(say('All pairs are judged. Thank you.'))}</p>"
+    told = f'<p class="text note">{escape(guidelines)}</p>' if guidelines else ""
+    return told + so_far + _form(ballot)
+
+
+def _form(ballot: Ballot) -> str:
+    left, right = escape(say("Left")), escape(say("Right"))
+    buttons = "".join(
+        f'<button name="choice" value="{value}">{escape(label)}</button>'
+        for value, label in (
+            ("left", say("Left is better")),
+            ("tie", say("Equally good or bad")),
+            ("right", say("Right is better")),
+        )
+    )
+    return (
+        f'<h2>{escape(say("Question"))}</h2><p class="text">{escape(ballot.asked)}</p><div class="two">'
+        f'<section><h2>{left}</h2><p class="text">{escape(ballot.left)}</p></section>'
+        f'<section><h2>{right}</h2><p class="text">{escape(ballot.right)}</p></section></div>'
+        f'<form method="post"><input type="hidden" name="pair" value="{ballot.number}">{buttons}</form>'
+    )
+
+
+def _page(body: str, status: int = 200) -> HTMLResponse:
+    title = escape(say("Which answer is better?"))
+    lang = "zh-CN" if language() == "zh" else "en"
+    return HTMLResponse(
+        f'<!doctype html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>\n{STYLE}\n</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
+        f"{body}\n</main>\n</body>\n</html>\n",
+        status,
+        HEADERS,
+    )
+
+
+def serve_arena(
+    ballots: Ballots,
+    raters: Sequence[str],
+    *,
+    guidelines: str = "",
+    host: str = "127.0.0.1",
+    port: int = 8100,
+    allow_remote: bool = False,
+    on_listening: Callable[[Mapping[str, str]], None],
+) -> None:
+    """Serve until a signal ends it; `on_listening` is told rater → link. Port 0 takes any free one.
+
+    Raises Refused for a host that other machines reach, unless `allow_remote`, and InvalidInput for one that cannot be
+    listened at.
+    """
+    refuse_remote(host, allow_remote)
+    links = {secrets.token_urlsafe(16): rater for rater in raters}
+    bound = bind(host, port)
+    try:
+        config = uvicorn.Config(
+            arena_app(ballots, links, guidelines), log_config=None, access_log=False, server_header=False
+        )
+        on_listening({rater: f"{url_of(bound)}/{secret}" for secret, rater in links.items()})
+        with suppress(KeyboardInterrupt):  # uvicorn ends in order, then raises it again
+            uvicorn.Server(config).run(sockets=[bound])
+    finally:
+        bound.close()

@@ -1,0 +1,80 @@
+"""A real browser by the W3C WebDriver protocol: Chromium, driven by its chromedriver."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # W3C WebDriver, §12
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+CHROMEDRIVER = shutil.which("chromedriver")
+HAS_BROWSER = CHROMIUM is not None and CHROMEDRIVER is not None
+
+
+class Browser:
+    """One window with its own session."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        options = {"binary": CHROMIUM, "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage"]}
+        asked = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
+        self._client = client
+        self._session = client.post("/session", json=asked).raise_for_status().json()["value"]["sessionId"]
+
+    def _do(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self._client.request(method, f"/session/{self._session}{path}", json=body)
+        return answer.raise_for_status().json()["value"]
+
+    def open(self, url: str) -> None:
+        self._do("POST", "/url", {"url": url})
+
+    def all(self, selector: str) -> list[str]:
+        told = self._do("POST", "/elements", {"using": "css selector", "value": selector})
+        return [one[ELEMENT] for one in told]
+
+    def text(self, selector: str) -> str:
+        """The visible text of all that matches."""
+        return "\n".join(str(self._do("GET", f"/element/{one}/text")) for one in self.all(selector))
+
+    def click(self, selector: str) -> None:
+        self._do("POST", f"/element/{self.all(selector)[0]}/click", {})
+
+    def close(self) -> None:
+        self._do("DELETE", "")
+
+
+@contextmanager
+def browsers(count: int) -> Iterator[list[Browser]]:
+    """So many browsers at once."""
+    assert CHROMEDRIVER is not None
+    process = subprocess.Popen([CHROMEDRIVER, "--port=0"], stdout=subprocess.PIPE, text=True)
+    opened: list[Browser] = []
+    try:
+        assert process.stdout is not None
+        line = next(one for one in process.stdout if "on port" in one and "started" in one)
+        port = int(line.rstrip().rstrip(".").rpartition(" ")[2])
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
+            _until_ready(client)
+            opened.extend(Browser(client) for _ in range(count))
+            yield opened
+            for one in opened:
+                one.close()
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _until_ready(client: httpx.Client) -> None:
+    for _ in range(300):
+        try:
+            if client.get("/status").json()["value"]["ready"]:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise TimeoutError("chromedriver")
