@@ -1,6 +1,6 @@
 """English and Chinese sentences of the LibreOffice help, side by side, from the two packages that Debian ships.
 
-    python align.py [FOLDER] > data/help.jsonl
+    python align.py [FOLDER]        # writes data/<page>.jsonl, one file a page
 
 FOLDER holds the unpacked packages; without it the installed ones under /usr are read, or both packages are fetched with
 `apt-get download` and unpacked without being installed. The help is under the MPL 2.0.
@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 PACKAGES = ("libreoffice-help-en-us", "libreoffice-help-zh-cn")
@@ -41,12 +42,20 @@ BEADS = {(1, 1): 0.12, (1, 0): 4.6, (0, 1): 4.6, (2, 1): 2.4, (1, 2): 2.4, (2, 2
 
 def main() -> None:
     given = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    out = Path("data")
+    out.mkdir(exist_ok=True)
     seen: set[tuple[str, str]] = set()
     with tempfile.TemporaryDirectory() as folder:
-        for page, english, chinese in pairs(find(given, Path(folder))):
-            if (english, chinese) not in seen:
-                seen.add((english, chinese))
-                print(json.dumps({"source": english, "target": chinese, "page": page}, ensure_ascii=False))  # noqa: T201
+        for page, found in groupby(pairs(find(given, Path(folder))), key=lambda one: one[0]):
+            new = [pair for _, *pair in found if tuple(pair) not in seen]
+            seen |= {(english, chinese) for english, chinese in new}
+            lines = [
+                json.dumps({"source": english, "target": chinese}, ensure_ascii=False)
+                for english, chinese in dict.fromkeys(map(tuple, new))
+            ]
+            if lines:
+                name = page.replace("/", "_") + ".jsonl"
+                (out / name).write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def find(given: Path | None, scratch: Path) -> Path:

@@ -38,7 +38,9 @@ def test_sentences_are_aligned_by_length_and_anchors() -> None:
     assert pairs[2] == ("Click OK. Then close it.", "单击「确定」，然后关闭。")
 
 
-def test_pages_are_read_by_the_ids_of_their_paragraphs(tmp_path: Path) -> None:
+def test_pages_are_read_by_the_ids_of_their_paragraphs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     align = script("translate/align.py")
     page = '<p id="par_id1" class="x">{}</p><h2 id="hd_id2">{}</h2><p id="par_id3">{}</p>'
     for language, texts in {
@@ -48,6 +50,16 @@ def test_pages_are_read_by_the_ids_of_their_paragraphs(tmp_path: Path) -> None:
         folder = tmp_path / align.HELP / language / "text/shared"
         folder.mkdir(parents=True)
         (folder / "one.html").write_text(page.format(*texts), "utf-8")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["align.py", str(tmp_path)])
+    align.main()
+    [written] = (tmp_path / "data").iterdir()
+    assert written.name == "shared_one.jsonl"  # a file a page: the split keeps a page together
+    assert [json.loads(line)["target"] for line in written.read_text("utf-8").splitlines()] == [
+        "打开文件&其他。",
+        "文件",
+    ]
 
     told = list(align.pairs(align.find(tmp_path, tmp_path)))
 

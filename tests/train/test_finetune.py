@@ -55,6 +55,13 @@ def test_finetuning_learns_and_its_folder_serves(made):
     assert right / len(texts) > 0.9
 
 
+def test_the_held_out_texts_that_it_finds_easiest_and_hardest_are_named(made):
+    report = made[2]
+    best, worst = report["samples"]["best"], report["samples"]["worst"]
+    assert best[0]["loss"] <= best[-1]["loss"] <= report["valid"]["loss"] <= worst[0]["loss"]
+    assert not {one["document"] for one in best} & {one["document"] for one in worst}
+
+
 def test_transformers_reads_the_folder_and_agrees(made):
     folder, _, _ = made
     texts, _ = cases.reviews(4, seed=3)

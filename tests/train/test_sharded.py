@@ -39,6 +39,15 @@ def test_a_run_without_shares_goes_on_with_them_and_parts_need_not_come_out_even
     assert (weights - weights_of_shares).norm() < 1e-3 * weights.norm()
 
 
+@pytest.mark.slow
+def test_weights_that_are_frozen_stay_as_they_were_in_shares_too():
+    frozen = {"freeze": ["model.embed_positions.*"], "ema": None, "monitor": None}
+    losses, weights, _ = run(1, **frozen)
+    shared, weights_of_shares, _ = run(2, sharding="fsdp2", **frozen)
+    assert torch.allclose(losses, shared, atol=1e-5)
+    assert (weights - weights_of_shares).norm() < 1e-3 * weights.norm()
+
+
 def test_an_optimiser_of_whole_matrices_is_refused():
     with pytest.raises(InvalidInput, match="cannot be shared out"):
         run(2, sharding="fsdp2", optimiser="muon")

@@ -82,13 +82,14 @@ def children():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the child in /proc")
-def test_when_one_process_is_killed_all_end_and_the_error_says_which():
+@pytest.mark.parametrize("sharding", ["ddp", pytest.param("fsdp2", marks=pytest.mark.slow)])
+def test_when_one_process_is_killed_all_end_and_the_error_says_which(sharding):
     def kill():
         [child] = children()
         os.kill(child, signal.SIGKILL)
 
     with pytest.raises(ProcessLost, match="has ended") as caught:
-        run(2, progress=At(3, kill), steps=10_000)
+        run(2, progress=At(3, kill), steps=10_000, sharding=sharding)
     assert "process 1 of 2: -9" in str(caught.value)
     assert not children()
     assert not torch.distributed.is_initialized()

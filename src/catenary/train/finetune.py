@@ -26,12 +26,13 @@ from catenary.train.exposures import write_exposures
 from catenary.train.head_settings import ClassifySettings
 from catenary.train.loop import CHECKPOINT_SECONDS
 from catenary.train.objectives import ClassifierAndReader, Classify, ClassifyAndRead, MaskedLM
-from catenary.train.objectives.classify import class_logits
+from catenary.train.objectives.classify import class_logits, document_losses
 from catenary.train.objectives.measured import Measured
 from catenary.train.objectives.multi_label import MultiLabel
 from catenary.train.objectives.perturbed import perturbed
 from catenary.train.objectives.regress import Regress
 from catenary.train.report import TrainReport
+from catenary.train.samples import best_and_worst
 from catenary.train.sampling import few_shots, oversampled
 from catenary.train.settings import TrainSettings
 from catenary.train.tune import Session, keep, learn, reported
@@ -97,7 +98,11 @@ def finetune_classifier(
         thresholds = _thresholds(classifier, valid_batches, names)
     keep(classifier, out, init, settings, classify, Task("classify", classify.kind, thresholds))
     write_exposures(out, batches, fitted.steps, fitted.seen)
-    return reported(classifier, fitted, len(chosen))
+    report = reported(classifier, fitted, len(chosen))
+    if classify.kind == "one" and len(valid[0]):
+        shown = (text if isinstance(text, str) else " | ".join(text) for text in valid[0])
+        report["samples"] = best_and_worst(document_losses(classifier, valid_batches), shown)
+    return report
 
 
 def numbered(labels: Sequence[Label], names: Sequence[str], kind: str) -> NDArray[Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name
+from numpy.typing import NDArray
 from torch import nn
 
 from catenary.digest import digest
@@ -62,6 +64,18 @@ class Classify:
             "accuracy": (told_N == gold_N).float().mean().item(),
             "f1": _macro_f1(told_N, gold_N),
         }
+
+
+@torch.no_grad()
+def document_losses(model: nn.Module, batches: Batches) -> NDArray[np.float64]:
+    """The plain cross-entropy of each document, in the order of the rows."""
+    model.eval()
+    losses_N = np.zeros(len(batches.rows))
+    for batch in batches.in_order():
+        assert batch.labels_B is not None
+        logits_BC = class_logits(model, batch).float()
+        losses_N[batch.documents] = F.cross_entropy(logits_BC, batch.labels_B, reduction="none").numpy()
+    return losses_N
 
 
 def class_logits(model: nn.Module, batch: Batch) -> torch.Tensor:
