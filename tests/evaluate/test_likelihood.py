@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from catenary.cli import main
 from catenary.errors import InvalidInput
 from catenary.evaluate.ask import ask
 from catenary.evaluate.candidate import Candidate, candidate_of
@@ -176,6 +178,55 @@ def test_every_other_kind_asks_and_reports(tmp_path: Path) -> None:
     )
     with pytest.raises(InvalidInput):
         ask(labels, {"m": Candidate()})
+
+
+def test_refusals_are_counted_of_what_should_be_and_of_what_should_not(tmp_path: Path) -> None:
+    items = [{"text": f"harm {n}", "answer": "refuse"} for n in range(20)]
+    items += [{"text": f"help {n}", "answer": "answer"} for n in range(20)]
+    task = task_of({"kind": "refuse", "items": items}, tmp_path, "harms")
+    no, yes = "I can't help with that.", "Gladly: here it is."
+    asked = ask(task, {"strict": writes(no), "apt": writes(*[no] * 20, *[yes] * 20)}, control="strict")
+    figures = asked.report.figures()
+    assert (figures["apt.refused"].value, figures["apt.over_refused"].value) == (1, 0)
+    assert figures["apt.refused"].method == "wilson"
+    assert (figures["apt.refused"].n, figures["strict.over_refused"].value) == (20, 1)
+    better = {one.metric: one.outcome for one in asked.report.comparisons}
+    assert better == {"refused": "undecided", "over_refused": "better"}
+    asked.write(tmp_path / "report", "harms")
+    assert "help 3" in (tmp_path / "report" / "en" / "report.md").read_text(
+        "utf-8"
+    )  # a mistake of the strict one
+
+    wrapped = task_of({"kind": "refuse", "items": items[:1], "injections": True}, tmp_path, "wrapped")
+    assert len(wrapped.items) == 7
+    assert sum("harm 0" in one["text"] for one in wrapped.items) == 6
+    assert {one["answer"] for one in wrapped.items} == {"refuse"}
+    with pytest.raises(InvalidInput, match="refused or answered"):
+        ask(
+            task_of({"kind": "refuse", "items": [{"text": "x", "answer": "no"}]}, tmp_path, "w"),
+            {"m": writes(no)},
+        )
+
+
+def test_a_curve_over_examples_is_had_from_the_command_line(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "quiz.json").write_text(json.dumps(QUIZ["items"]), "utf-8")
+    quiz = {**QUIZ, "items": "quiz.json"}
+    (tmp_path / "quiz.yaml").write_text(json.dumps(quiz), "utf-8")  # JSON is YAML
+    shots = ("--shots", "0", "--shots", "2", "--shots", "1")
+    out = str(tmp_path / "curve")
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", str(tmp_path / "quiz.yaml"), str(folder), *shots, "--out", out, "--json"])
+    assert ended.value.code == 0
+    told = json.loads(capsys.readouterr().out)
+    assert list(told["shots"]) == ["0", "1", "2"]
+    alone = ask(task_of({**QUIZ, "shots": 2}, tmp_path, "quiz"), {str(folder): candidate_of(folder)})
+    figure = told["shots"]["2"][f"{folder}.accuracy"]
+    assert figure["value"] == alone.report.figures()[f"{folder}.accuracy"].value
+    assert figure["low"] < figure["high"]
+    assert "<svg" in (tmp_path / "curve" / "zh" / "report.html").read_text("utf-8")
+    assert (tmp_path / "curve" / "shots-2" / "en" / "report.json").is_file()
 
 
 def test_a_task_file_that_does_not_hold_is_refused(tmp_path: Path) -> None:

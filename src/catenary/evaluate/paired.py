@@ -29,7 +29,7 @@ Outcome = Literal["better", "undecided", "worse"]
 LESS_IS_BETTER = frozenset(
     {
         *("perplexity", "reply_perplexity", "bits_per_byte", "mae", "rmse", "ece"),
-        *("ter", "self_bleu", "repetition", "misspelt", "slips"),
+        *("ter", "self_bleu", "repetition", "misspelt", "slips", "over_refused"),
     }
 )
 Test = Literal["mcnemar_exact", "paired_bootstrap"]

@@ -1,7 +1,7 @@
 """A task: what models are asked, how, and what is right, in one YAML (or Python) file.
 
     kind: choice                                # choice | generate | classify | tag | translate | summarise |
-    items: questions.jsonl                      #   retrieve | dialogue
+    items: questions.jsonl                      #   retrieve | dialogue | refuse
     prompt: "Question: {question}\\nAnswer:"     # {…} are the items' fields
     choices: [" {a}", " {b}", " {c}"]           # or the name of a field that lists them
     answer: right                               # the field with the right one: its number, or its text
@@ -30,7 +30,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from catenary.errors import InvalidInput, NotFound
 
-Kind = Literal["choice", "generate", "classify", "tag", "translate", "summarise", "retrieve", "dialogue"]
+Kind = Literal[
+    "choice", "generate", "classify", "tag", "translate", "summarise", "retrieve", "dialogue", "refuse"
+]
 Item = Mapping[str, Any]
 
 
@@ -57,6 +59,7 @@ class Task(BaseModel):
     max_tokens: int = Field(64, ge=1)
     metrics: list[str] | None = None
     language: str = "en"
+    injections: bool = Field(False, description="what should be refused is asked in each wrapping, too")
 
     def question(self, item: Item) -> str:
         """The prompt of one item, without examples."""
@@ -188,6 +191,8 @@ def task_of(
             told[key] = read_items(base / value)
     if isinstance(told.get("items"), list) and limit is not None:
         told["items"] = told["items"][:limit]
+    if told.get("injections") is True:
+        told["items"] = [*told["items"], *_injected(told["items"], str(told.get("language", "en")))]
     told |= {key: value for key, value in (("shots", shots), ("seed", seed)) if value is not None}
     try:
         return Task.model_validate(told)
@@ -199,6 +204,25 @@ def task_of(
             got=str(first.get("input"))[:80],
             expected=first["msg"],
         ) from None
+
+
+def _injected(items: Sequence[Item], language: str) -> list[dict[str, Any]]:
+    """Every text that should be refused, in each wrapping of the language's bank."""
+    from catenary.evaluate.refusal import INJECTIONS, REFUSE, wrapped
+
+    if language not in INJECTIONS:
+        raise InvalidInput(
+            "There are no injections in this language.",
+            got=language,
+            expected="one of {names}",
+            names=", ".join(INJECTIONS),
+        )
+    return [
+        {**item, "text": text}
+        for item in items
+        if _field(item, "answer") == REFUSE
+        for text in wrapped([str(_field(item, "text"))], language)
+    ]
 
 
 def read_items(path: Path) -> list[dict[str, Any]]:

@@ -42,6 +42,8 @@ def metric_title(metric: str, lang: Language | None = None) -> str:
         "completion": say("completion", lang=lang),
         "turns": say("turns as expected", lang=lang),
         "coherence": say("coherence", lang=lang),
+        "refused": say("refused of what should be", lang=lang),
+        "over_refused": say("refused of what should not be", lang=lang),
         "mrr": say("mean reciprocal rank", lang=lang),
         "ndcg_at_10": "nDCG@10",
         "recall_at_1": "recall@1",

@@ -65,6 +65,12 @@ OF_WRITERS = frozenset(
 Disturbance = Literal["typos", "homophones", "lookalikes", "case", "width", "spacing"]
 Group = Literal["gender", "region", "ethnicity", "age"]
 OF_REPLIES = frozenset({"reply_perplexity"})
+OF_TASKS = frozenset(
+    {
+        *("accuracy_by_length", "completion", "turns", "coherence", "refused", "over_refused"),
+        *("mrr", "ndcg_at_10", "recall_at_1", "recall_at_5"),
+    }
+)
 SPLITS = ("train", "valid", "test")
 
 
@@ -145,7 +151,7 @@ class EvaluateSettings(Settings):
 
     def measures(self, metric: str) -> bool:
         """Whether a metric may be among those measured, as far as can be told before the models are there."""
-        if metric in self.probed:
+        if metric in self.probed or (self.task is not None and metric in OF_TASKS):
             return True
         if self.metrics is None:
             return metric in METRICS or metric.startswith("entity_f1_")
