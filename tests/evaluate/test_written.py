@@ -57,5 +57,20 @@ def test_a_better_model_is_called_better_and_the_same_undecided(tmp_path: Path) 
     for lang in ("en", "zh"):
         write_written_report(tmp_path / lang, report, gold, gold, written, title="quality", lang=lang)  # type: ignore[arg-type]
     assert "BLEU" in (tmp_path / "zh" / "report.md").read_text("utf-8")
+    assert "<svg" in (tmp_path / "zh" / "report.html").read_text("utf-8")
+    assert (tmp_path / "zh" / "bleu.svg").is_file()
     with pytest.raises(InvalidInput):
         written_report(gold, {"m": gold[:3]})
+
+
+def test_the_worst_examples_come_first(tmp_path: Path) -> None:
+    gold = [f"the answer to question {n} is a book" for n in range(40)]
+    model = list(gold)
+    model[33], model[21] = "nothing of the kind, sir", "the answer to question 21 is a tree"
+    control = ["never"] * 40  # bad everywhere: it does not count
+    report = written_report(gold, {"old": control, "new": model}, control="old", resamples=50)
+    write_written_report(tmp_path, report, gold, gold, {"old": control, "new": model}, title="t", lang="en")
+    rows = (tmp_path / "report.md").read_text("utf-8").rpartition("Worst examples")[2].splitlines()
+    shown = [row for row in rows if row.startswith("| the answer")]
+    assert "nothing of the kind" in shown[0]
+    assert "tree" in shown[1]

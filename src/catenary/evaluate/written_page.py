@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from catenary.evaluate.blocks import comparison_table, named
 from catenary.evaluate.classification import verdict
-from catenary.evaluate.page import Block, Heading, Paragraph, Table, html, markdown
+from catenary.evaluate.overlap import rouge_words
+from catenary.evaluate.page import Block, Heading, Paragraph, Picture, Table, html, markdown
+from catenary.evaluate.pictures import intervals_picture
 from catenary.evaluate.wording import interval, metric_title
 from catenary.evaluate.written import WrittenReport
 from catenary.files import make_folder, write_whole
@@ -28,7 +32,7 @@ def write_written_report(
     title: str,
     lang: Language,
 ) -> None:
-    """Write report.md, report.html and report.json into `folder`; examples are the first documents."""
+    """Write report.md, report.html and report.json into `folder`; the worst examples come first."""
     metrics = list(report.models[0].metrics) if report.models else []
     blocks: list[Block] = [
         Paragraph(verdict(one, lang), "verdict")
@@ -38,9 +42,7 @@ def write_written_report(
     head = [say("model", lang=lang), *(metric_title(metric, lang) for metric in metrics)]
     rows = [
         [
-            say("{name} (control)", lang=lang, name=model.name)
-            if model.name == report.control
-            else model.name,
+            named(model.name, report.control, lang),
             *(interval(model.metrics[metric]) for metric in metrics),
         ]
         for model in report.models
@@ -55,23 +57,29 @@ def write_written_report(
         seed=report.seed,
         signatures="; ".join(f"{name}: {text}" for name, text in report.signatures.items()),
     )
-    blocks += [Heading(say("Figures", lang=lang)), Table(head, rows), Paragraph(told, "note")]
-    if report.comparisons:
-        head = [say(word, lang=lang) for word in ("comparison", "metric", "difference")] + ["p"]
-        rows = [
-            [
-                f"{c.first} − {c.second}",
-                metric_title(c.metric, lang),
-                interval(c.difference, signed=True),
-                "<0.0001" if c.p < 0.0001 else f"{c.p:.4f}",
-            ]
-            for c in report.comparisons
-        ]
-        blocks += [Heading(say("Comparisons", lang=lang)), Table(head, rows)]
-    examples = list(zip(sources, references, *written.values(), strict=True))[:EXAMPLES]
+    blocks += [Heading(say("Figures", lang=lang)), Table(head, rows)]
+    if metrics:
+        shown = metric_title(metrics[0], lang)
+        pictured = {
+            named(model.name, report.control, lang): model.metrics[metrics[0]] for model in report.models
+        }
+        picture = intervals_picture(pictured, title=shown, lang=lang)
+        blocks.append(Picture(picture, f"{metrics[0]}.svg", shown))
+    blocks.append(Paragraph(told, "note"))
+    blocks += comparison_table(report.comparisons, lang)
+    rows_of = list(zip(sources, references, *written.values(), strict=True))
+    examples = [rows_of[at] for at in _worst_first(references, written, report.control)[:EXAMPLES]]
     head = [say("source", lang=lang), say("reference", lang=lang), *written]
     blocks += [
-        Heading(say("Examples", lang=lang)),
+        Heading(say("Worst examples", lang=lang)),
+        Paragraph(
+            say(
+                "The documents where the models' words share least with the reference's (mean F1 of words; the control"
+                " does not count).",
+                lang=lang,
+            ),
+            "note",
+        ),
         Table(head, [[text[:TEXT_SHOWN] for text in one] for one in examples]),
     ]
     plain = {"format": 1, "title": title, "written": asdict(report)}
@@ -84,5 +92,22 @@ def write_written_report(
         "report.md": markdown(title, blocks),
         "report.html": html(title, blocks, lang),
     }
+    texts |= {block.file: block.svg for block in blocks if isinstance(block, Picture)}
     for name, text in texts.items():
         write_whole(folder / name, text.encode("utf-8", "replace"))
+
+
+def _worst_first(
+    references: Sequence[str], written: Mapping[str, Sequence[str]], control: str | None
+) -> list[int]:
+    """The documents' numbers, by how little the candidates' words share with the reference."""
+    judged = [texts for name, texts in written.items() if name != control] or list(written.values())
+    shares = [sum(_shared(texts[at], gold) for texts in judged) for at, gold in enumerate(references)]
+    return sorted(range(len(references)), key=lambda at: (shares[at], at))
+
+
+def _shared(text: str, gold: str) -> float:
+    """F1 of the words of two texts, in any order; a Chinese character is a word."""
+    said, wanted = Counter(rouge_words(text)), Counter(rouge_words(gold))
+    both = (said & wanted).total()
+    return 2 * both / max(1, said.total() + wanted.total())
