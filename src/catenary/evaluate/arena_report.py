@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from catenary.evaluate.arena import Rank, Vote, agreement, bradley_terry
+from catenary.evaluate.judge import WithPeople, agreement_with_people
 from catenary.evaluate.page import Block, Heading, Paragraph, Picture, Table, html, markdown
 from catenary.evaluate.pictures import intervals_picture
 from catenary.evaluate.wording import interval
@@ -20,9 +21,12 @@ from catenary.messages import LANGUAGES, Language, say
 def write_arena_report(folder: Path, votes: Sequence[Vote], *, title: str) -> list[Rank]:
     """report.md, .html and .json of the votes, in each language below `folder`; the ranks.
 
-    Raises InvalidInput without a vote.
+    Ranks and agreement are those of people, where people voted; judges stand beside them with their agreement to
+    people. Raises InvalidInput without a vote.
     """
-    ranks, alike = bradley_terry(votes), agreement(votes)
+    judges = agreement_with_people(votes)
+    counted = [vote for vote in votes if vote.rater not in judges] or votes
+    ranks, alike = bradley_terry(counted), agreement(counted)
     raters = Counter(vote.rater for vote in votes)
     plain = {
         "format": 1,
@@ -32,12 +36,16 @@ def write_arena_report(folder: Path, votes: Sequence[Vote], *, title: str) -> li
             "agreement": None if math.isnan(alike) else alike,
             "raters": dict(sorted(raters.items())),
             "votes": len(votes),
+            "judges": {
+                name: {"share": asdict(one.share), "alpha": None if math.isnan(one.alpha) else one.alpha}
+                for name, one in judges.items()
+            },
         },
     }
     for lang in LANGUAGES:
         place = folder / lang
         make_folder(place)
-        blocks = _blocks(ranks, alike, raters, lang)
+        blocks = _blocks(ranks, alike, raters, judges, lang)
         texts = {
             "report.json": json.dumps(plain, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
             + "\n",
@@ -50,7 +58,13 @@ def write_arena_report(folder: Path, votes: Sequence[Vote], *, title: str) -> li
     return ranks
 
 
-def _blocks(ranks: Sequence[Rank], alike: float, raters: Counter[str], lang: Language) -> list[Block]:
+def _blocks(
+    ranks: Sequence[Rank],
+    alike: float,
+    raters: Counter[str],
+    judges: Mapping[str, WithPeople],
+    lang: Language,
+) -> list[Block]:
     heading = say("Strength (Bradley–Terry)", lang=lang)
     return [
         Table(
@@ -77,9 +91,43 @@ def _blocks(ranks: Sequence[Rank], alike: float, raters: Counter[str], lang: Lan
         ),
         Heading(say("Agreement", lang=lang)),
         Paragraph(agreement_told(alike, lang)),
+        *_judge_blocks(judges, lang),
         Table(
             [say("rater", lang=lang), say("votes", lang=lang)],
             [[name, f"{count:,}"] for name, count in sorted(raters.items())],
+        ),
+    ]
+
+
+def _judge_blocks(judges: Mapping[str, WithPeople], lang: Language) -> list[Block]:
+    if not judges:
+        return []
+    return [
+        Heading(say("Models as judges", lang=lang)),
+        Table(
+            [
+                say("judge", lang=lang),
+                say("says what most people say", lang=lang),
+                "alpha",
+                say("pairs that people judged, too", lang=lang),
+            ],
+            [
+                [
+                    name,
+                    interval(one.share) if one.share.n else "–",
+                    "–" if math.isnan(one.alpha) else f"{one.alpha:.3f}",
+                    f"{one.share.n:,}",
+                ]
+                for name, one in judges.items()
+            ],
+        ),
+        Paragraph(
+            say(
+                "A judge's votes do not count in the ranks where people voted. Where it was not compared with people,"
+                " nothing is known of its worth.",
+                lang=lang,
+            ),
+            "note",
         ),
     ]
 

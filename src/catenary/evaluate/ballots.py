@@ -147,15 +147,19 @@ class Ballots:
         pair = self.pairs[number]
         left, right = shown_first(pair.question, pair.first, pair.second, rater, self.seed)
         winner = {"left": left, "right": right, TIE: TIE}[choice]
-        vote = Vote(pair.question, pair.first, pair.second, winner, rater)
+        return self.record(Vote(pair.question, pair.first, pair.second, winner, rater))
+
+    def record(self, vote: Vote) -> bool:
+        """Write a vote down; False where this rater has judged the pair before."""
+        key = _key(vote.rater, vote.question, vote.first, vote.second)
         with self._lock:
-            if self._has_judged(rater, number):
+            if key in self._judged:
                 return False
             with self.file.open("ab") as file:
                 file.write((json.dumps(asdict(vote), ensure_ascii=False) + "\n").encode())
                 file.flush()
                 os.fsync(file.fileno())
-            self._judged.add(_key(rater, pair.question, pair.first, pair.second))
+            self._judged.add(key)
             self.votes.append(vote)
         return True
 
