@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,10 +10,9 @@ from pathlib import Path
 
 from catenary.evaluate.arena import Rank, Vote, agreement, bradley_terry
 from catenary.evaluate.judge import WithPeople, agreement_with_people
-from catenary.evaluate.page import Block, Heading, Paragraph, Picture, Table, html, markdown
+from catenary.evaluate.page import Block, Heading, Paragraph, Picture, Table, write_pages
 from catenary.evaluate.pictures import intervals_picture
 from catenary.evaluate.wording import interval
-from catenary.files import make_folder, write_whole
 from catenary.messages import LANGUAGES, Language, say
 
 
@@ -43,18 +41,7 @@ def write_arena_report(folder: Path, votes: Sequence[Vote], *, title: str) -> li
         },
     }
     for lang in LANGUAGES:
-        place = folder / lang
-        make_folder(place)
-        blocks = _blocks(ranks, alike, raters, judges, lang)
-        texts = {
-            "report.json": json.dumps(plain, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
-            + "\n",
-            "report.md": markdown(title, blocks),
-            "report.html": html(title, blocks, lang),
-        }
-        texts |= {block.file: block.svg for block in blocks if isinstance(block, Picture)}
-        for name, text in texts.items():
-            write_whole(place / name, text.encode("utf-8", "replace"))
+        write_pages(folder / lang, title, _blocks(ranks, alike, raters, judges, lang), plain, lang)
     return ranks
 
 

@@ -9,7 +9,6 @@ A model that was trained on all data and reads no examples (a classifier) is the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,11 +16,10 @@ from pathlib import Path
 from catenary.evaluate.ask import Asked, ask
 from catenary.evaluate.blocks import named
 from catenary.evaluate.candidate import Candidate
-from catenary.evaluate.page import Block, Paragraph, Picture, Table, html, markdown
+from catenary.evaluate.page import Block, Paragraph, Picture, Table, write_pages
 from catenary.evaluate.pictures import curves_picture
 from catenary.evaluate.task import Task
 from catenary.evaluate.wording import interval, metric_title
-from catenary.files import make_folder, write_whole
 from catenary.messages import LANGUAGES, say
 from catenary.progress import SILENT, Progress
 
@@ -113,14 +111,4 @@ def write_few_shot(folder: Path, curve: Curve, *, title: str) -> None:
                 "note",
             ),
         ]
-        place = folder / lang
-        make_folder(place)
-        texts = {
-            "report.json": json.dumps(plain, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
-            + "\n",
-            "report.md": markdown(title, blocks),
-            "report.html": html(title, blocks, lang),
-            "few-shot.svg": picture,
-        }
-        for name, text in texts.items():
-            write_whole(place / name, text.encode("utf-8", "replace"))
+        write_pages(folder / lang, title, blocks, plain, lang)

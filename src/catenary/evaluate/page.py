@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
+from typing import Any
 
 from catenary.evaluate.attribution import Attribution, as_html
+from catenary.files import make_folder, write_whole
 from catenary.messages import Language
 
 WHITE_SPACE = re.compile(r"[^\S\u00a0]+")  # all but the no-break space
@@ -72,12 +76,34 @@ def markdown(title: str, blocks: Sequence[Block]) -> str:
 
 def html(title: str, blocks: Sequence[Block], lang: Language) -> str:
     """One page with its style and pictures inside; no scripts, nothing loaded."""
+    return whole_page(title, "\n".join(map(_block_html, blocks)), lang)
+
+
+def whole_page(title: str, body: str, lang: Language, style: str = "") -> str:
+    """An HTML page around `body`, which is HTML; `style` is added to the house's own."""
     return (
         f'<!doctype html>\n<html lang="{"zh-CN" if lang == "zh" else "en"}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{STYLE}\n</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>{escape(title)}</h1>\n" + "\n".join(map(_block_html, blocks)) + "\n</main>\n</body>\n</html>\n"
+        f"<title>{escape(title)}</title>\n<style>\n{STYLE}{style}\n</style>\n</head>\n<body>\n<main>\n"
+        f"<h1>{escape(title)}</h1>\n{body}\n</main>\n</body>\n</html>\n"
     )
+
+
+def write_pages(
+    folder: Path, title: str, blocks: Sequence[Block], plain: Mapping[str, Any], lang: Language
+) -> list[Path]:
+    """report.md and .html for people, report.json of `plain` for machines, each picture; the files written."""
+    told = json.dumps(plain, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
+    texts = {
+        "report.json": told + "\n",
+        "report.md": markdown(title, blocks),
+        "report.html": html(title, blocks, lang),
+    }
+    texts |= {block.file: block.svg for block in blocks if isinstance(block, Picture)}
+    make_folder(folder)
+    for name, text in texts.items():
+        write_whole(folder / name, text.encode("utf-8", "replace"))
+    return [folder / name for name in texts]
 
 
 def _block_markdown(block: Block) -> str:

@@ -7,7 +7,6 @@ The pictures lie beside the Markdown and inside the HTML. Equal reports give equ
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -17,14 +16,13 @@ from typing import Any
 from catenary.evaluate.blocks import comparison_table, mistakes_table, named, verdicts
 from catenary.evaluate.classification import ClassificationReport, ModelFigures
 from catenary.evaluate.language_model import LanguageModelReport
-from catenary.evaluate.page import Block, Heading, Paragraph, Picture, Table, html, markdown
+from catenary.evaluate.page import Block, Heading, Paragraph, Picture, Table, write_pages
 from catenary.evaluate.pictures import confusion_picture, curves_picture, intervals_picture
 from catenary.evaluate.probe_blocks import probe_blocks
 from catenary.evaluate.probes import Probed
 from catenary.evaluate.score_blocks import score_blocks
 from catenary.evaluate.scores import ScoreReport
 from catenary.evaluate.wording import interval, metric_title
-from catenary.files import make_folder, write_whole
 from catenary.messages import Language, language, say
 
 FORMAT = 1
@@ -73,17 +71,7 @@ def write_report(
     }
     if probes:
         whole["probes"] = _plain({name: asdict(one) for name, one in probes.items()})
-    texts = {
-        "report.json": json.dumps(whole, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
-        + "\n",
-        "report.md": markdown(title, blocks),
-        "report.html": html(title, blocks, lang),
-    }
-    texts |= {block.file: block.svg for block in blocks if isinstance(block, Picture)}
-    make_folder(folder)
-    for name, text in texts.items():
-        write_whole(folder / name, text.encode("utf-8", "replace"))
-    return [folder / name for name in texts]
+    return write_pages(folder, title, blocks, whole, lang)
 
 
 def _classification_blocks(report: ClassificationReport, lang: Language) -> list[Block]:

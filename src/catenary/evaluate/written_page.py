@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -11,11 +10,10 @@ from pathlib import Path
 from catenary.evaluate.blocks import comparison_table, named
 from catenary.evaluate.classification import verdict
 from catenary.evaluate.overlap import rouge_words
-from catenary.evaluate.page import Block, Heading, Paragraph, Picture, Table, html, markdown
+from catenary.evaluate.page import Block, Heading, Paragraph, Picture, Table, write_pages
 from catenary.evaluate.pictures import intervals_picture
 from catenary.evaluate.wording import interval, metric_title
 from catenary.evaluate.written import WrittenReport
-from catenary.files import make_folder, write_whole
 from catenary.messages import Language, say
 
 EXAMPLES = 20
@@ -85,16 +83,7 @@ def write_written_report(
     plain = {"format": 1, "title": title, "written": asdict(report)}
     for told_one, comparison in zip(plain["written"]["comparisons"], report.comparisons, strict=True):  # type: ignore[index]
         told_one["outcome"] = comparison.outcome
-    make_folder(folder)
-    texts = {
-        "report.json": json.dumps(plain, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
-        + "\n",
-        "report.md": markdown(title, blocks),
-        "report.html": html(title, blocks, lang),
-    }
-    texts |= {block.file: block.svg for block in blocks if isinstance(block, Picture)}
-    for name, text in texts.items():
-        write_whole(folder / name, text.encode("utf-8", "replace"))
+    write_pages(folder, title, blocks, plain, lang)
 
 
 def _worst_first(

@@ -18,6 +18,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from catenary.errors import InvalidInput
 from catenary.evaluate.ballots import Ballot, Ballots
+from catenary.evaluate.page import whole_page
 from catenary.messages import language, say
 from catenary.serve.listen import bind, refuse_remote, url_of
 
@@ -30,16 +31,12 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 STYLE = """
-:root{color-scheme:light dark;--ink:#1f2933;--muted:#52606d;--line:#d3d9e0;--ground:#fff;--band:#f5f7fa}
-@media (prefers-color-scheme:dark){:root{--ink:#e4e7eb;--muted:#9aa5b1;--line:#3e4c59;--ground:#12181f;--band:#1b232c}}
-body{max-width:72rem;margin:2rem auto;padding:0 1rem;color:var(--ink);background:var(--ground);
-font:16px/1.55 system-ui,'Noto Sans SC','PingFang SC','Microsoft YaHei',sans-serif}
 .text{white-space:pre-wrap;overflow-wrap:anywhere}.two{display:grid;grid-template-columns:1fr 1fr;gap:1rem}
 @media (max-width:40rem){.two{grid-template-columns:1fr}}
 section{border:1px solid var(--line);border-radius:.5rem;padding:0 1rem 1rem;background:var(--band)}
-h2{font-size:1.1rem}form{display:flex;gap:1rem;flex-wrap:wrap;margin:1.5rem 0}
-button{font:inherit;padding:.6rem 1.4rem;cursor:pointer}.note{color:var(--muted)}
-""".strip()
+section h2{font-size:1.1rem;margin-top:1rem}form{display:flex;gap:1rem;flex-wrap:wrap;margin:1.5rem 0}
+button{font:inherit;padding:.6rem 1.4rem;cursor:pointer}
+""".rstrip()
 
 
 def arena_app(ballots: Ballots, raters: Mapping[str, str], guidelines: str) -> FastAPI:
@@ -102,16 +99,7 @@ def _form(ballot: Ballot) -> str:
 
 
 def _page(body: str, status: int = 200) -> HTMLResponse:
-    title = escape(say("Which answer is better?"))
-    lang = "zh-CN" if language() == "zh" else "en"
-    return HTMLResponse(
-        f'<!doctype html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>\n{STYLE}\n</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
-        f"{body}\n</main>\n</body>\n</html>\n",
-        status,
-        HEADERS,
-    )
+    return HTMLResponse(whole_page(say("Which answer is better?"), body, language(), STYLE), status, HEADERS)
 
 
 def serve_arena(

@@ -149,6 +149,7 @@ class EnvelopeProtocol(H11Protocol):
 
 
 def bind(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 takes any free one. Raises InvalidInput where that cannot be."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         # asyncio sets TCP_NODELAY only where the protocol is named; without it an answer takes 40 ms longer.
@@ -171,5 +172,6 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def url_of(bound: socket.socket) -> str:
+    """Where it is reached."""
     host, port = bound.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
