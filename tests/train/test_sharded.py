@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from catenary.errors import Interrupted, InvalidInput
+from catenary.train.team import Team
 
 from .cases import interrupt
 from .test_loop import At
@@ -51,3 +52,8 @@ def test_weights_that_are_frozen_stay_as_they_were_in_shares_too():
 def test_an_optimiser_of_whole_matrices_is_refused():
     with pytest.raises(InvalidInput, match="cannot be shared out"):
         run(2, sharding="fsdp2", optimiser="muon")
+
+
+def test_a_mistake_in_the_model_is_not_told_as_a_lost_process():
+    with pytest.raises(RuntimeError, match="shapes"), Team(0, 2).watched():
+        raise RuntimeError("shapes do not fit")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from catenary.train.settings import TrainSettings
 from catenary.train.weights import Flat, Named, Weights
+
+if TYPE_CHECKING:
+    from catenary.train.sharded import Sharded
 
 # Tables of tokens and what reads them off: Muon orthogonalises hidden matrices alone (Jordan et al. 2024).
 TABLES = ("embed", "shared", "head.", "out_proj")
@@ -59,7 +62,7 @@ class Optimiser:
         ]
 
 
-def optimiser(weights: Weights, settings: TrainSettings) -> Optimiser:
+def optimiser(weights: Weights | Sharded, settings: TrainSettings) -> Optimiser:
     """The optimiser that `settings` names.
 
     adamw (Loshchilov and Hutter 2019): one kernel for the weights with decay and one for those without.
@@ -77,12 +80,14 @@ def optimiser(weights: Weights, settings: TrainSettings) -> Optimiser:
                 torch.optim.SGD(weights.groups(decay), lr=rate, momentum=settings.momentum, fused=True)
             )
         case "adafactor":
+            assert isinstance(weights, Weights)  # settings.require_shardable
             groups = [
                 {"params": list(_views(flat).values()), "weight_decay": decay if flat.decays else 0.0}
                 for flat in weights.flats
             ]
             return Optimiser(torch.optim.Adafactor([group for group in groups if group["params"]], lr=rate))
         case "muon":
+            assert isinstance(weights, Weights)
             matrices = _views(weights.decayed)
             hidden = {name: p for name, p in matrices.items() if not _is_table(name) and p.ndim == 2}
             others = [p for name, p in matrices.items() if name not in hidden]

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -27,6 +28,9 @@ from catenary.train.settings import TrainSettings, is_better
 from catenary.train.team import ALONE, Team
 from catenary.train.watchdog import FEW, has_spiked, is_calm
 from catenary.train.weights import Named, Weights
+
+if TYPE_CHECKING:
+    from catenary.train.sharded import Sharded  # imports torch.distributed
 
 Ints = NDArray[np.int64]
 NAMED = 8  # documents named in a message; an error has them all
@@ -52,11 +56,12 @@ class Diverged(CatenaryError):
 class Run:
     """A model on its way. `average` holds the averaged masters, laid out as they are.
 
-    `final`: the weights at the end by name, put together while all processes are there."""
+    `final`: the weights at the end by name, put together while all processes are there.
+    """
 
     model: nn.Module
     settings: TrainSettings
-    weights: Weights
+    weights: Weights | Sharded
     optimiser: Optimiser
     average: list[torch.Tensor] | None
     step: int = 0
@@ -204,6 +209,7 @@ class Run:
         """From here on each process of the team holds its share of the weights, and of all that moves them."""
         from catenary.train.sharded import Sharded  # half a second of imports that few runs need
 
+        assert isinstance(self.weights, Weights)
         state, average = self.optimiser.tensors(), self.average
         sharded = Sharded(self.weights, self.team)
         self.weights = sharded

@@ -21,14 +21,14 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from catenary.train.team import Team
-from catenary.train.weights import Named, Weights
+from catenary.train.weights import Named, Weights, give, lend
 
 T = TypeVar("T")
 
 
-class Sharded(Weights):
-    """This process's shares of a model's weights. `model` itself is lent weights to be measured with, and holds none
-    in between; a copy of it computes the steps.
+class Sharded:
+    """This process's shares of a model's weights, with the methods of `Weights`. The model itself is lent weights to be
+    measured with, and holds none in between; a copy of it computes the steps.
 
     Putting anything together (`named`, `whole`, `whole_state`) is for all processes at the same moment.
     """
@@ -36,8 +36,7 @@ class Sharded(Weights):
     apart = True
 
     def __init__(self, weights: Weights, team: Team) -> None:
-        self.model, self.dtype, self.team = weights.model, weights.dtype, team
-        self.buffers, self._parameters = weights.buffers, weights._parameters
+        self.team, self.buffers, self._parameters = team, weights.buffers, weights.parameters
         self._flats = [flat.shapes for flat in weights.flats]
         self.computing = _sharded(weights, team.size)
         assert isinstance(self.computing, FSDPModule)
@@ -56,24 +55,29 @@ class Sharded(Weights):
 
     @property
     def trained(self) -> list[str]:
+        """See `Weights.trained`."""
         return list(self._shares)
 
     @property
     def masters(self) -> list[torch.Tensor]:
+        """See `Weights.masters`."""
         return [share.data for share in self._shares.values()]
 
     def groups(self, decay: float) -> list[dict[str, Any]]:
+        """See `Weights.groups`."""
         return [
             {"params": [self._shares[name] for name in shapes], "weight_decay": weight_decay}
             for shapes, weight_decay in zip(self._flats, (decay, 0.0), strict=True)
         ]
 
     def named(self, wholes: Sequence[torch.Tensor] | None = None) -> Named:
+        """See `Weights.named`."""
         parts = {name: one.full_tensor() for name, one in self._theirs.items() if name not in self._shares}
         shares = zip(self._shares, wholes or self.masters, strict=True)
         return parts | self.buffers | {name: self._whole(name, share) for name, share in shares}
 
     def begin_parts(self) -> None:
+        """See `Weights.begin_parts`."""
         self.renew()
 
     def turns(self, parts: Sequence[T], team: Team) -> Iterator[tuple[int, T, bool]]:
@@ -90,9 +94,11 @@ class Sharded(Weights):
 
     @property
     def added_up(self) -> list[torch.Tensor]:
+        """See `Weights.added_up`."""
         return []
 
     def gather_gradient(self, longest: float, *, collected: float | None = None) -> float:
+        """See `Weights.gather_gradient`."""
         squares = 0.0
         for name, share in self._shares.items():
             slope = self._theirs[name].grad
@@ -108,18 +114,25 @@ class Sharded(Weights):
         return norm
 
     def renew(self) -> None:
+        """See `Weights.renew`."""
         for parameter in (*self._theirs.values(), *self._shares.values()):
             parameter.grad = None
 
     @contextmanager
     def lent(self, others: Mapping[str, torch.Tensor]) -> Iterator[None]:
-        self._give(others)
+        """See `Weights.lent`."""
+        lend(self._parameters, others)
         try:
             yield
         finally:
             self._empty()
 
+    def settle(self, others: Mapping[str, torch.Tensor]) -> None:
+        """See `Weights.settle`."""
+        give(self._parameters, others)
+
     def whole(self, shares: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """See `Weights.whole`."""
         by_name = dict(zip(self._shares, shares, strict=True))
         return [
             torch.cat([self._whole(name, by_name[name]).flatten() for name in shapes] or [torch.empty(0)])
@@ -140,6 +153,7 @@ class Sharded(Weights):
         return found
 
     def whole_state(self, state: Named) -> Named:
+        """See `Weights.whole_state`."""
         if not state:
             return {}
         found: Named = {}

@@ -76,7 +76,7 @@ class Weights:
         self._frozen = {name: p.data.float() for name, p in frozen.items()}
         for parameter in frozen.values():
             parameter.data = parameter.data.to(dtype)
-        self._parameters = trained | frozen
+        self.parameters = trained | frozen
         self.buffers = dict(model.named_buffers())
 
     @property
@@ -186,22 +186,29 @@ class Weights:
     @contextmanager
     def lent(self, others: Mapping[str, torch.Tensor]) -> Iterator[None]:
         """The model with these weights, in fp32, in place of its own."""
-        own = {name: p.data for name, p in self._parameters.items()}
-        self._give(others)
+        own = {name: p.data for name, p in self.parameters.items()}
+        lend(self.parameters, others)
         try:
             yield
         finally:
-            self._give(own)
+            lend(self.parameters, own)
 
     def settle(self, others: Mapping[str, torch.Tensor]) -> None:
         """Leave the model with copies of these weights, in fp32, and without gradients: the end of training."""
-        self._give({name: others[name].clone() for name in self._parameters})
-        for parameter in self._parameters.values():
-            parameter.grad = None
+        give(self.parameters, others)
 
-    def _give(self, others: Mapping[str, torch.Tensor]) -> None:
-        for name, parameter in self._parameters.items():
-            parameter.data = others[name]
+
+def lend(parameters: Mapping[str, nn.Parameter], others: Mapping[str, torch.Tensor]) -> None:
+    """Let these parameters be views of other tensors."""
+    for name, parameter in parameters.items():
+        parameter.data = others[name]
+
+
+def give(parameters: Mapping[str, nn.Parameter], others: Mapping[str, torch.Tensor]) -> None:
+    """Leave these parameters with copies of other tensors, and without gradients."""
+    lend(parameters, {name: others[name].clone() for name in parameters})
+    for parameter in parameters.values():
+        parameter.grad = None
 
 
 def weights_sha256(weights: Mapping[str, torch.Tensor]) -> str:
