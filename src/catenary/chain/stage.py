@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 class Settings(BaseModel):
     """Settings of a link: strict keys, frozen."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=False, defer_build=True
-    )  # built when first used
+    # Built when first used: a command pays only for the settings of the stages that its chain names.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, defer_build=True)
 
 
 @dataclass(frozen=True)
