@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -136,3 +137,15 @@ def test_a_family_that_there_is_not_names_all_that_there_are(tmp_path: Path) -> 
     with pytest.raises(InvalidInput, match="did you mean `hmm`") as caught:
         load(tmp_path / "catenary.yaml", STAGES)
     assert {"bert", "hmm", "linear", "ngram"} <= set(str(caught.value).replace(",", " ").split())
+
+
+def test_a_chain_may_name_every_disturbance_and_group_that_there_is() -> None:
+    from catenary.evaluate.counterfactual import GROUPS
+    from catenary.evaluate.disturb import KINDS
+    from catenary.evaluate.wording import disturbance_title, group_title
+    from catenary.stages.evaluate import Disturbance, Group
+
+    assert set(get_args(Disturbance)) == set(KINDS)
+    assert all(set(get_args(Group)) == set(of) for of in GROUPS.values())
+    assert all(map(disturbance_title, KINDS))
+    assert all(map(group_title, get_args(Group)))
