@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 
@@ -33,8 +32,8 @@ def outcome(model: object, told: Fit) -> str:
 
 
 def interrupt() -> None:
-    """Ctrl-C."""
-    os.kill(os.getpid(), signal.SIGINT)
+    """Ctrl-C, to this very thread: one sent to the process may be taken up by another thread, and later."""
+    signal.raise_signal(signal.SIGINT)
 
 
 def toy(folder: Path) -> str:

@@ -1,5 +1,4 @@
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -119,7 +118,7 @@ def test_every_optimiser_learns_and_resumes_bit_for_bit(tmp_path, optimiser, pre
 
 def test_sigterm_does_as_ctrl_c(tmp_path):
     with pytest.raises(Interrupted):
-        run(tmp_path, At(5, lambda: os.kill(os.getpid(), signal.SIGTERM)), seconds=1e9)
+        run(tmp_path, At(5, lambda: signal.raise_signal(signal.SIGTERM)), seconds=1e9)
     assert run(tmp_path)[1].resumed_from == 5
 
 
