@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -21,12 +22,12 @@ def served(signed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copied(signed, tmp_path_factory.mktemp("served"))
 
 
-@pytest.fixture(scope="module")
-def http(served: Path) -> Iterator[httpx.Client]:
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[httpx.Client]:
     """A client of `catenary serve`, which ends with exit code 0 at SIGTERM."""
     process = subprocess.Popen(
-        command("serve", "--port", "0"),
-        cwd=served,
+        command("serve", "--port", "0", *options),
+        cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -49,7 +50,13 @@ def http(served: Path) -> Iterator[httpx.Client]:
         assert process.wait(30) == 0
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def http(served: Path) -> Iterator[httpx.Client]:
+    with serving(served) as client:
+        yield client
 
 
 def test_it_lives_and_is_ready(http: httpx.Client) -> None:
@@ -85,3 +92,24 @@ def test_what_is_not_there_is_told_in_the_clients_words(http: httpx.Client) -> N
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "model_not_found")
     assert http.get("/v1/receipts/rcpt_none/trace").status_code == 404
     assert http.post("/v1/classify", json={"model": "kind"}).status_code == 400
+
+
+def test_other_machines_are_served_once_there_is_a_key(
+    catenary: Catenary, signed: Path, tmp_path: Path
+) -> None:
+    folder = copied(signed, tmp_path)
+    asked = {"model": "kind", "input": OFFER}
+    everywhere = ("--host", "0.0.0.0")
+    refused = catenary(folder, "serve", *everywhere)
+    assert (refused.code, "--allow-remote" in refused.err) == (4, True)
+    refused = catenary(folder, "serve", *everywhere, "--allow-remote")
+    assert (refused.code, "catenary keys --make" in refused.err) == (4, True)
+    made = catenary(folder, "keys", "--make", "shop", "--json").json
+    with serving(folder, *everywhere, "--allow-remote") as http:
+        assert http.get("/ready").status_code == 200
+        assert http.post("/v1/classify", json=asked).status_code == 401
+        key = {"Authorization": f"Bearer {made['secret']}"}
+        assert http.post("/v1/classify", json=asked, headers=key).status_code == 200
+    assert catenary(folder, "keys", "--revoke", made["made"]).code == 0
+    with serving(folder, *everywhere, "--allow-remote") as http:  # all are revoked: that opens no door
+        assert http.post("/v1/classify", json=asked, headers=key).status_code == 401

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ from catenary.serve.admission import Admission
 from catenary.serve.callers import Callers
 from catenary.serve.gateway import Gateway
 from catenary.serve.ledger import Ledger
-from catenary.serve.listen import refuse_remote
+from catenary.serve.listen import Address, bind, refuse_remote
 from catenary.serve.metrics import Metrics
 from tests.serve.conftest import Server, Start
 
@@ -130,16 +131,51 @@ def test_an_idle_server_ends_at_once(start: Start) -> None:
         assert server.process.wait(timeout=5) == 0
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1", "example.com", ""])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1"])
 def test_other_machines_are_not_served_without_consent(host: str) -> None:
-    with pytest.raises(Refused):
-        refuse_remote(host, allow_remote=False)
-    refuse_remote(host, allow_remote=True)
+    with pytest.raises(Refused, match="--allow-remote"):
+        refuse_remote(Address.of(host, 80), allow_remote=False)
+    refuse_remote(Address.of(host, 80), allow_remote=True)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_this_machine_is_served(host: str) -> None:
-    refuse_remote(host, allow_remote=False)
+    refuse_remote(Address.of(host, 80), allow_remote=False)
+
+
+@pytest.mark.parametrize("host", ["", "no such host", "a" * 300, "é" * 70])
+def test_what_is_no_host_is_told(host: str) -> None:
+    with pytest.raises(InvalidInput, match="cannot listen"):
+        Address.of(host, 80)
+
+
+def test_with_consent_and_without_a_key_it_still_does_not_listen() -> None:
+    from catenary.serve.app import create_app
+    from catenary.serve.listen import listen
+
+    with pytest.raises(Refused, match="catenary keys --make"):
+        listen(create_app(gateway_of()), host="0.0.0.0", port=0, allow_remote=True)
+
+
+def test_of_two_that_want_a_port_at_once_one_has_it() -> None:
+    for _ in range(20):
+        with bind(Address.of("127.0.0.1", 0)) as free:
+            address = Address.of("127.0.0.1", free.getsockname()[1])
+        together = threading.Barrier(8)
+
+        def want(_: int, together: threading.Barrier = together, address: Address = address) -> Any:
+            together.wait()
+            try:
+                return bind(address)
+            except InvalidInput as refused:
+                return refused
+
+        with ThreadPoolExecutor(8) as pool:
+            had = list(pool.map(want, range(8)))
+        listening = [one for one in had if isinstance(one, socket.socket)]
+        assert len(listening) == 1
+        assert all("Address already in use" in str(one) for one in had if one is not listening[0])
+        listening[0].close()
 
 
 def test_a_taken_port_is_told(start: Start, server: Server) -> None:

@@ -25,9 +25,7 @@ from catenary.messages import say
 @click.option(
     "--allow-remote",
     is_flag=True,
-    help=say(
-        "Listen on an address that others reach. Until the first key is made (catenary keys --make), anyone may ask."
-    ),
+    help=say("Listen on an address that others reach; a key must have been made (catenary keys --make)."),
 )
 @click.option(
     "--unreleased", is_flag=True, help=say("Serve releases that are not signed; every receipt says so.")

@@ -20,7 +20,7 @@ from catenary.errors import InvalidInput
 from catenary.evaluate.ballots import Ballot, Ballots
 from catenary.evaluate.page import whole_page
 from catenary.messages import language, say
-from catenary.serve.listen import bind, refuse_remote, url_of
+from catenary.serve.listen import Address, bind, refuse_remote, url_of
 
 FORM_BYTES = 1000
 HEADERS = {
@@ -117,9 +117,10 @@ def serve_arena(
     Raises Refused for a host that other machines reach, unless `allow_remote`, and InvalidInput for one that cannot be
     listened at.
     """
-    refuse_remote(host, allow_remote)
+    address = Address.of(host, port)
+    refuse_remote(address, allow_remote)  # a rater's link is the key
     links = {secrets.token_urlsafe(16): rater for rater in raters}
-    bound = bind(host, port)
+    bound = bind(address)
     try:
         config = uvicorn.Config(
             arena_app(ballots, links, guidelines), log_config=None, access_log=False, server_header=False

@@ -95,6 +95,10 @@ class Callers:
         self._buckets: dict[str, Bucket] = {}
         self._day = Day(_today())
 
+    def keyed(self) -> bool:
+        """Whether a key was ever made, so that nobody asks without one. Reads the catalog; it may block."""
+        return self._source is not None and bool(self._source.keys())
+
     async def of(self, authorization: str | None) -> Caller:
         """Who shows this header. Raises ApiError: 401 without a key that stands."""
         if self._source is None:

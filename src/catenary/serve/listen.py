@@ -13,7 +13,9 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 import h11
 import uvicorn
@@ -21,6 +23,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from catenary.errors import Damaged, InvalidInput, Refused
+from catenary.serve.callers import Callers
 from catenary.serve.errors import INVALID_REQUEST, envelope
 from catenary.serve.gateway import Gateway
 
@@ -39,12 +42,15 @@ def listen(
     """Serve `app` until a signal ends it. `on_listening` is told the URL once all engines are ready; until then the
     port answers, and says 503. Port 0 takes any free one.
 
-    Raises Refused for a host that other machines reach, unless `allow_remote`; InvalidInput for one that
-    cannot be listened at; Damaged where an engine says that it cannot start.
+    Raises Refused for a host that other machines reach, unless `allow_remote` and there is a key; InvalidInput for one
+    that cannot be listened at; Damaged where an engine says that it cannot start.
     """
     limits = app.state.gateway.limits
-    refuse_remote(host, allow_remote)
-    bound = bind(host, port)
+    address = Address.of(host, port)
+    refuse_remote(address, allow_remote)
+    if not address.loopback:
+        refuse_without_keys(address, app.state.gateway.callers)
+    bound = bind(address)
     config = uvicorn.Config(
         app,
         http=EnvelopeProtocol,
@@ -68,18 +74,47 @@ def listen(
         raise Damaged("An engine cannot start.", got=server.failed)
 
 
-def refuse_remote(host: str, allow_remote: bool) -> None:
-    """Raise Refused unless `host` is a loopback: until a key is made, whoever connects may ask."""
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback and not allow_remote:
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen, looked up once: what was judged is what is bound."""
+
+    host: str
+    family: socket.AddressFamily
+    at: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, host: str, port: int) -> Address:
+        """Raises InvalidInput for a host that is none."""
+        try:
+            family, _, _, _, at = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        except (OSError, OverflowError, UnicodeError) as error:
+            raise _no_listening(f"{host}:{port}", error) from error
+        return cls(host, family, at)
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        return ipaddress.ip_address(self.at[0].partition("%")[0]).is_loopback
+
+
+def refuse_remote(address: Address, allow_remote: bool) -> None:
+    """Raise Refused for an address that other machines reach, unless that is meant."""
+    if not address.loopback and not allow_remote:
+        raise Refused(
+            "Unless told otherwise it listens for this machine only.",
+            got=address.host,
+            expected="a loopback address such as 127.0.0.1, or --allow-remote",
+        )
+
+
+def refuse_without_keys(address: Address, callers: Callers) -> None:
+    """Raise Refused where whoever connects could ask. A key made once is required for ever, revoked or not."""
+    if not callers.keyed():
         raise Refused(
             "Without keys the service answers this machine only.",
-            got=host,
-            expected="a loopback address such as 127.0.0.1, or the consent to serve anyone who can connect",
-            next="catenary serve --allow-remote",
+            got=address.host,
+            expected="a key, whose secret every request then shows",
+            next="catenary keys --make NAME",
         )
 
 
@@ -148,27 +183,30 @@ class EnvelopeProtocol(H11Protocol):
         self.transport.close()
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(address: Address) -> socket.socket:
     """A socket that listens; port 0 takes any free one. Raises InvalidInput where that cannot be."""
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         # asyncio sets TCP_NODELAY only where the protocol is named; without it an answer takes 40 ms longer.
-        bound = socket.socket(family, kind, socket.IPPROTO_TCP)
+        bound = socket.socket(address.family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             if os.name == "posix":  # elsewhere it would let another process take the port
                 bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind(address)
+            bound.bind(address.at)
             bound.listen(BACKLOG)
         except BaseException:
             bound.close()
             raise
         return bound
-    except (OSError, OverflowError) as error:
-        raise InvalidInput(
-            "The service cannot listen there.",
-            got=f"{host}:{port} ({error})",
-            expected="a free port of this machine",
-        ) from error
+    except OSError as error:
+        raise _no_listening(f"{address.host}:{address.at[1]}", error) from error
+
+
+def _no_listening(where: str, error: Exception) -> InvalidInput:
+    return InvalidInput(
+        "The service cannot listen there.",
+        got=f"{where} ({error})",
+        expected="a free port of this machine",
+    )
 
 
 def url_of(bound: socket.socket) -> str:
