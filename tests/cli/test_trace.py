@@ -87,6 +87,20 @@ def test_a_training_document_reaches_the_endpoint(
     assert "mail: kind" in said.out
 
 
+def test_it_is_drawn_as_a_picture(catenary: Catenary, signed: Path, tmp_path: Path) -> None:
+    pictures = [tmp_path / "one.svg", tmp_path / "two.svg"]
+    for picture in pictures:
+        said = catenary(signed, "trace", "--last", "--picture", str(picture))
+        assert said.code == 0, said.err
+        assert str(picture) in said.flat
+    first, second = (picture.read_text("utf-8") for picture in pictures)
+    assert first == second
+    for name in ("releases.kind", "models.base", "sources.table", "mail.csv", "signed by"):
+        assert name in first
+    tree = catenary(signed, "trace", "releases.kind", "--picture", str(pictures[0]), "--json")
+    assert tree.json["kind"] == "release"
+
+
 @pytest.mark.parametrize(
     "reason", ["dedup:exact", "dedup:near", "read:empty", "read:not_text", "language:zh"]
 )

@@ -9,11 +9,13 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from catenary.chain import file as chain_file
+from catenary.chain.picture import FILES_DRAWN, lineage_picture
 from catenary.chain.spec import load
 from catenary.chain.trace import DOCUMENT, RECEIPT, Node, trace
 from catenary.cli import render
 from catenary.cli.options import example, file_option, json_option, open_home, print_json
 from catenary.errors import InvalidInput, NotFound
+from catenary.files import write_whole
 from catenary.messages import say
 from catenary.stages import STAGES
 from catenary.store import Store
@@ -27,7 +29,6 @@ COLOURS = {
     "document": "bold",
 }
 ARTIFACTS = ("collection", "dataset", "tokenizer", "model", "evaluation", "release")
-FILES_DRAWN = 20  # of a collection
 ON_ONE_LINE = ("file", "sign_off", "document")
 
 
@@ -35,15 +36,23 @@ ON_ONE_LINE = ("file", "sign_off", "document")
     "trace",
     help=say("Trace an answer, artifact or document to what it was made of, or to all made from it."),
     epilog=example(
-        "catenary trace --last\ncatenary trace rcpt_8a41…\ncatenary trace sentiment\ncatenary trace doc:5be1… --down"
+        "catenary trace --last\ncatenary trace rcpt_8a41…\ncatenary trace sentiment\ncatenary trace doc:5be1… --down\n"
+        "catenary trace sentiment --picture sentiment.svg"
     ),
 )
 @click.argument("what", required=False)
 @click.option("--down", is_flag=True, help=say("What was made from it, down to the endpoints."))
 @click.option("--last", is_flag=True, help=say("The newest answer."))
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=say("Draw it into this SVG file instead."),
+)
 @file_option
 @json_option
-def command(what: str | None, down: bool, last: bool, file: Path | None, as_json: bool) -> None:
+def command(
+    what: str | None, down: bool, last: bool, picture: Path | None, file: Path | None, as_json: bool
+) -> None:
     from catenary.stages.exposure import exposure
     from catenary.stages.nearest import nearest
     from catenary.stages.standing import standing
@@ -63,8 +72,12 @@ def command(what: str | None, down: bool, last: bool, file: Path | None, as_json
             nearest=nearest,
             exposure=lambda model, document: exposure(store, model, document),
         )
+    if picture is not None:
+        write_whole(picture, lineage_picture(tree, down=down).encode("utf-8"))
     if as_json:
         print_json(tree.to_json())
+    elif picture is not None:
+        click.echo(say("Drawn into {file}.", file=picture))
     else:
         render.console().print(drawn(tree))
 

@@ -11,72 +11,17 @@ gives equal bytes.
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from hashlib import sha256
-from html import escape
+from dataclasses import dataclass
 
 from catenary.evaluate.estimate import Estimate
 from catenary.evaluate.wording import number
 from catenary.messages import Language, say
+from catenary.svg import FONT_SIZE, Drawing, escaped, px, shortened, text_width
 
-FONT = "system-ui,'Noto Sans SC','PingFang SC','Microsoft YaHei',sans-serif"
-FONT_SIZE = 13
 LINE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 DASHES = ("", "6 3", "2 3", "8 3 2 3", "12 4", "4 4")
 MAX_POINTS = 600  # more than pixels across: thinned evenly
-
-STYLE = f"""
-.cat text{{font:{FONT_SIZE}px {FONT};fill:#1f2933}}
-.cat .title{{font-weight:600;font-size:15px}}
-.cat .muted{{fill:#52606d}}
-.cat .grid{{stroke:#d3d9e0;stroke-width:1}}
-.cat .cell{{fill:#0072b2}}
-.cat .frame{{fill:none;stroke:#9aa5b1}}
-.cat .full{{fill:#fff}}
-@media (prefers-color-scheme:dark){{
-.cat text{{fill:#e4e7eb}}
-.cat .muted{{fill:#9aa5b1}}
-.cat .grid{{stroke:#3e4c59}}
-.cat .cell{{fill:#56b4e9}}
-.cat .frame{{stroke:#616e7c}}
-.cat .half,.cat .full{{fill:#0b1016}}
-}}
-""".replace("\n", "")
-
-
-@dataclass
-class _Drawing:
-    """The parts of one picture, and how to write them down."""
-
-    width: float
-    height: float
-    title: str
-    description: str
-    parts: list[str] = field(default_factory=list)
-
-    def text(self, x: float, y: float, text: str, *, anchor: str = "start", kind: str = "") -> None:
-        kind = f' class="{kind}"' if kind else ""
-        self.parts.append(
-            f'<text x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}"{kind}>{_escaped(text)}</text>'
-        )
-
-    def line(self, x1: float, y1: float, x2: float, y2: float, attributes: str) -> None:
-        self.parts.append(f'<line x1="{_n(x1)}" y1="{_n(y1)}" x2="{_n(x2)}" y2="{_n(y2)}" {attributes}/>')
-
-    def svg(self) -> str:
-        body = "\n".join(self.parts)
-        # Several pictures may stand in one page: ids by content keep them apart, and equal on every run.
-        key = sha256((self.title + self.description + body).encode("utf-8", "replace")).hexdigest()[:10]
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="cat" role="img" '
-            f'viewBox="0 0 {_n(self.width)} {_n(self.height)}" width="{_n(self.width)}" height="{_n(self.height)}" '
-            f'aria-labelledby="t{key} d{key}">\n'
-            f'<title id="t{key}">{_escaped(self.title)}</title>\n'
-            f'<desc id="d{key}">{_escaped(self.description)}</desc>\n'
-            f"<style>{STYLE}</style>\n{body}\n</svg>\n"
-        )
 
 
 def confusion_picture(
@@ -85,11 +30,11 @@ def confusion_picture(
     """A confusion matrix: rows gold, columns predicted, shaded by the share of the row."""
     k = len(labels)
     cell = max(20.0, min(84.0, 560.0 / max(k, 1)))
-    shown = [_shortened(label, 16) for label in labels]
-    left = max(map(_text_width, shown), default=0) + 34
-    slanted = max(map(_text_width, shown), default=0) > cell - 6
-    top = 62 + (max(map(_text_width, shown), default=0) * 0.75 if slanted else 16)
-    right = max((_text_width(shown[-1]) * 0.75 if slanted else 0) + 16, 16) if k else 16
+    shown = [shortened(label, 16) for label in labels]
+    left = max(map(text_width, shown), default=0) + 34
+    slanted = max(map(text_width, shown), default=0) > cell - 6
+    top = 62 + (max(map(text_width, shown), default=0) * 0.75 if slanted else 16)
+    right = max((text_width(shown[-1]) * 0.75 if slanted else 0) + 16, 16) if k else 16
     pieces = []
     for name, row in zip(labels, confusion, strict=True):
         cells = ", ".join(f"{other} {count}" for other, count in zip(labels, row, strict=True))
@@ -97,16 +42,16 @@ def confusion_picture(
     described = (
         say("Rows are the gold labels, columns the predicted ones.", lang=lang) + " " + "; ".join(pieces)
     )
-    width = max(left + k * cell + right, 40 + _text_width(title) * 1.2)
-    drawing = _Drawing(width, top + k * cell + 16, title, described)
+    width = max(left + k * cell + right, 40 + text_width(title) * 1.2)
+    drawing = Drawing(width, top + k * cell + 16, title, described)
     drawing.text(12, 24, title, kind="title")
     drawing.text(left, 46, say("predicted", lang=lang) + " →", kind="muted")
     drawing.text(left - 10, top - 8, say("gold", lang=lang) + " ↓", anchor="end", kind="muted")
     for column, label in enumerate(shown):
         x = left + (column + 0.5) * cell
         if slanted:
-            at = f'x="{_n(x)}" y="{_n(top - 8)}" transform="rotate(-45 {_n(x)} {_n(top - 8)})"'
-            drawing.parts.append(f"<text {at}>{_escaped(label)}</text>")
+            at = f'x="{px(x)}" y="{px(top - 8)}" transform="rotate(-45 {px(x)} {px(top - 8)})"'
+            drawing.parts.append(f"<text {at}>{escaped(label)}</text>")
         else:
             drawing.text(x, top - 8, label, anchor="middle")
     for row_number, (label, row) in enumerate(zip(shown, confusion, strict=True)):
@@ -117,7 +62,7 @@ def confusion_picture(
             share = count / total if total else 0.0
             x = left + column * cell
             drawing.parts.append(
-                f'<rect class="cell" x="{_n(x)}" y="{_n(y)}" width="{_n(cell)}" height="{_n(cell)}" '
+                f'<rect class="cell" x="{px(x)}" y="{px(y)}" width="{px(cell)}" height="{px(cell)}" '
                 f'fill-opacity="{share:.3f}"/>'
             )
             kind = "full" if share > 0.83 else "half" if share > 0.58 else ""  # where the contrast turns
@@ -159,9 +104,9 @@ def curves_picture(
         )
         for name, points in kept.items()
     )
-    names_width = max((_text_width(name) for name in kept), default=0.0)
+    names_width = max((text_width(name) for name in kept), default=0.0)
     plot = _Plot(64, 56, 520, 260)
-    drawing = _Drawing(
+    drawing = Drawing(
         plot.left + plot.width + names_width + 28, plot.top + plot.height + 56, title, described
     )
     drawing.text(12, 24, title, kind="title")
@@ -184,19 +129,19 @@ def curves_picture(
     ends = []
     for item, (name, points) in enumerate(kept.items()):
         colour, dash = LINE_COLOURS[item % len(LINE_COLOURS)], DASHES[item % len(DASHES)]
-        path = " ".join(f"{_n(plot.x(x))},{_n(plot.y(y))}" for x, y in points)
+        path = " ".join(f"{px(plot.x(x))},{px(plot.y(y))}" for x, y in points)
         dashes = f' stroke-dasharray="{dash}"' if dash else ""
         drawing.parts.append(
             f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"{dashes}/>'
         )
         end = points[-1]
         drawing.parts.append(
-            f'<circle cx="{_n(plot.x(end[0]))}" cy="{_n(plot.y(end[1]))}" r="3" fill="{colour}"/>'
+            f'<circle cx="{px(plot.x(end[0]))}" cy="{px(plot.y(end[1]))}" r="3" fill="{colour}"/>'
         )
         ends.append((plot.y(end[1]), name, colour))
     for y, name, colour in _spread(ends, FONT_SIZE + 4, plot.top + plot.height):
         x = plot.left + plot.width + 8
-        drawing.parts.append(f'<circle cx="{_n(x)}" cy="{_n(y)}" r="4" fill="{colour}"/>')
+        drawing.parts.append(f'<circle cx="{px(x)}" cy="{px(y)}" r="4" fill="{colour}"/>')
         drawing.text(x + 8, y + 4.5, name)
     return drawing.svg()
 
@@ -214,11 +159,11 @@ def intervals_picture(estimates: Mapping[str, Estimate], *, title: str, lang: La
         )
         for name, estimate in estimates.items()
     )
-    shown = {name: _shortened(name, 28) for name in estimates}
-    left = max(map(_text_width, shown.values()), default=0) + 28
+    shown = {name: shortened(name, 28) for name in estimates}
+    left = max(map(text_width, shown.values()), default=0) + 28
     row_height = 30.0
     plot = _Plot(left, 44, 380, row_height * len(estimates))
-    drawing = _Drawing(left + plot.width + 84, plot.top + plot.height + 34, title, described)
+    drawing = Drawing(left + plot.width + 84, plot.top + plot.height + 34, title, described)
     drawing.text(12, 24, title, kind="title")
     if not estimates:
         return drawing.svg()
@@ -233,7 +178,7 @@ def intervals_picture(estimates: Mapping[str, Estimate], *, title: str, lang: La
         attributes = f'stroke="{colour}" stroke-width="3" stroke-linecap="round"'
         drawing.line(plot.x(estimate.low), y, plot.x(estimate.high), y, attributes)
         drawing.parts.append(
-            f'<circle cx="{_n(plot.x(estimate.value))}" cy="{_n(y)}" r="5.5" fill="{colour}"/>'
+            f'<circle cx="{px(plot.x(estimate.value))}" cy="{px(y)}" r="5.5" fill="{colour}"/>'
         )
         drawing.text(plot.left + plot.width + 12, y + 4.5, number(estimate.value))
     return drawing.svg()
@@ -292,24 +237,3 @@ def _spread(
         placed.append((max(y, placed[-1][0] + apart) if placed else y, name, colour))
     overflow = placed[-1][0] - bottom
     return [(y - max(overflow, 0.0), name, colour) for y, name, colour in placed]
-
-
-def _text_width(text: str) -> float:
-    """About as wide as the text is drawn: East Asian characters fill a square, others about half of one."""
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
-    return FONT_SIZE * (wide + 0.58 * (len(text) - wide))
-
-
-def _escaped(text: str) -> str:
-    """Text as XML may hold it: no control characters, no halves of surrogate pairs."""
-    return escape("".join(character if character.isprintable() else " " for character in text))
-
-
-def _shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _n(value: float) -> str:
-    """A coordinate: two decimals at most, no trailing noughts, no minus nought."""
-    text = f"{value:.2f}".rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
