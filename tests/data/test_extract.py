@@ -20,3 +20,13 @@ def test_pages_become_their_main_text_and_other_texts_stay() -> None:
 
 def test_the_whole_page_when_asked_for() -> None:
     assert "Home" in curate([PAGE], [{"extract": "all"}]).documents[0].text
+
+
+def test_headings_and_program_text_keep_their_marks_as_markdown() -> None:
+    page = PAGE.replace("</p>", "</p><h2>命令</h2><pre># apt install\nok</pre><p>完成以后重新启动系统。</p>")
+    lines = curate([page], [{"extract": "markdown"}]).documents[0].text.split("\n")
+    assert "# 安装" in lines
+    assert "## 命令" in lines
+    start = lines.index("```")
+    assert lines[start : start + 4] == ["```", "# apt install", "ok", "```"]
+    assert "Home" not in lines

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from catenary.data.sentences import sentences
+from catenary.data.sentences import sentence_spans, sentences
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,9 @@ from catenary.data.sentences import sentences
 )
 def test_where_sentences_end(text: str, expected: list[str]) -> None:
     assert sentences(text) == expected
+
+
+def test_spans_are_where_the_sentences_stand() -> None:
+    text = " 第一句。 第二句！\n\n  Third one. Fourth"
+    assert [text[start:end] for start, end in sentence_spans(text)] == sentences(text)
+    assert sentences(text) == ["第一句。", "第二句！", "Third one.", "Fourth"]

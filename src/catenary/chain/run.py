@@ -89,6 +89,11 @@ def _reuse(step: Planned, plan: Plan, store: Store, watcher: Watcher) -> Outcome
     return Outcome(step, artifact, 0.0, reused=True)
 
 
+def _before(chain: Chain, store: Store, link: str) -> Artifact | None:
+    pointed = store.links(chain.project.name).get(link)
+    return store.get(pointed.artifact_id) if pointed is not None and store.has(pointed.artifact_id) else None
+
+
 def _finish(step: Planned, plan: Plan, store: Store, artifact: Artifact) -> None:
     """What the catalog is told beside the commit; told again where a kill came between."""
     gates = artifact.manifest.report.get("gates", ())
@@ -127,6 +132,7 @@ def _make(step: Planned, plan: Plan, store: Store, watcher: Watcher) -> Outcome:
                     out=workspace.out,
                     state=workspace.state,
                     progress=progress,
+                    before=_before(plan.chain, store, link.full_name),
                     ancestors=lambda id: [store.get(row.id) for row in store.ancestors(id)],
                 )
             )

@@ -78,6 +78,8 @@ class Work(Generic[S]):
     state: Path  # checkpoints; outlives a kill, not the commit
     progress: Progress
     ancestors: Callable[[str], Sequence[Artifact]]  # artifact id → all it was made from
+    # What this link made last, where that is still there: to save work with, never to make anything else of.
+    before: Artifact | None = None
 
 
 Report = Mapping[str, Any]

@@ -13,21 +13,16 @@ def index_folder(name: str, file: Path | None, overrides: Sequence[str] = ()) ->
     path = Path(name).expanduser()
     if (path / "index.json").is_file():
         return path
-    from catenary.chain.plan import plan
+    from catenary.chain.made import made
     from catenary.cli.options import load_chain, open_store
 
     chain = load_chain(file, overrides)
     with open_store(chain) as store:
-        links = {link.full_name for link in chain.links}
-        found = next((one for one in (name, f"indexes.{name}") if one in links), None)
-        if found is None:
-            return store.get(name).path
-        step = plan(chain, store)[found]
-        if not step.reused:
-            raise NotFound(
-                "This link has not been made yet.",
-                got=found,
-                expected="a link that `catenary status` shows as made",
-                next=f"catenary run {found}",
-            )
-        return store.get(step.id).path
+        folder = made(chain, store, name, "indexes").path
+    if not (folder / "index.json").is_file():
+        raise NotFound(
+            "This index holds no spans of words.",
+            got=name,
+            expected="an index with `tokenizer:`, or `catenary search`",
+        )
+    return folder

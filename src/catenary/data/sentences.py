@@ -22,7 +22,13 @@ _GOES_ON = re.compile(r"\s+[a-z,;:]")
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text, without white space around them."""
-    found: list[str] = []
+    return [text[start:end] for start, end in sentence_spans(text)]
+
+
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """Where the sentences of a text stand, in characters, without white space around them."""
+    found: list[tuple[int, int]] = []
+    at = 0
     for line in text.split("\n"):
         start = 0
         for end in _ENDS.finditer(line):
@@ -34,7 +40,13 @@ def sentences(text: str) -> list[str]:
             after = line[end.end() : end.end() + 1]
             if mark.isascii() and after.isascii() and after.isalnum():  # a?b in an address
                 continue
-            found.append(line[start : end.end()].strip())
+            found.append(_bare(line, start, end.end(), at))
             start = end.end()
-        found.append(line[start:].strip())
-    return [sentence for sentence in found if sentence]
+        found.append(_bare(line, start, len(line), at))
+        at += len(line) + 1
+    return [(start, end) for start, end in found if start < end]
+
+
+def _bare(line: str, start: int, end: int, at: int) -> tuple[int, int]:
+    part = line[start:end]
+    return at + start + len(part) - len(part.lstrip()), at + start + len(part.rstrip())

@@ -62,7 +62,7 @@ class Source(Settings):
     )  # our name of a column (docs/data-columns.md) → the table's own
     languages: Names | None = None  # which two of a translation memory are `source` and `target`
     query: str | None = None  # the rows to read of `database:`, or of SQLite files
-    extract: Literal["main", "precise", "all", "raw"] = "main"  # what of an HTML page
+    extract: Literal["main", "markdown", "precise", "all", "raw"] = "main"  # what of an HTML page
     attachments: Literal["list", "read"] = "list"  # of mail
     encoding: str | None = None  # detected when not given
     licence: str | None = None

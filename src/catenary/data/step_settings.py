@@ -121,7 +121,7 @@ class ExtractSettings(Settings):
 
     shorthand: ClassVar[str] = "how"
 
-    how: Literal["main", "precise", "all"] = "main"
+    how: Literal["main", "markdown", "precise", "all"] = "main"
 
 
 class ScoreSettings(Settings):

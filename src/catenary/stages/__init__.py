@@ -4,6 +4,7 @@
     curate    datasets     steps over documents: kept, or dropped for a reason; then split
     tokenize  tokenizers   text → a vocabulary
     index     indexes      a dataset's tokens → where every span of them stands
+    index_passages  indexes  documents → passages that questions find, by words and by meaning
     adopt     models       a model that others made, with its licence and digests
     count     models       the n-gram control of a language model
     count_tags  models     the hidden Markov control of a tagger
@@ -51,6 +52,7 @@ from catenary.stages.finetune_read import FINETUNE_READ
 from catenary.stages.finetune_tag import FINETUNE_TAG
 from catenary.stages.fit import FIT
 from catenary.stages.index import INDEX
+from catenary.stages.index_passages import INDEX_PASSAGES
 from catenary.stages.match import MATCH
 from catenary.stages.pretrain import PRETRAIN
 from catenary.stages.prune import PRUNE
@@ -64,6 +66,7 @@ STAGES: tuple[Stage[Any], ...] = (
     COLLECT,
     CURATE,
     TOKENIZE,
+    INDEX_PASSAGES,
     INDEX,
     ADOPT,
     COUNT,

@@ -1,7 +1,8 @@
 """HTML: what a reader of the page would read. How it is taken from the page, the source's `extract:` says.
 
     main       the main content without menus, footers and the like (resiliparse: fast, the default)
-    precise    the same, more exactly and twenty times slower (trafilatura)
+    markdown   the same, with its headings and its program text marked as in Markdown
+    precise    main, more exactly and twenty times slower (trafilatura)
     all        all visible text
     raw        the page as it is, with its markup: for a step to extract later
 
@@ -25,7 +26,7 @@ from catenary.data.formats.reading import Reading
 from catenary.data.formats.records import Records, one
 from catenary.data.formats.text import encoding_meta, noted
 
-Extract = Literal["main", "precise", "all", "raw"]
+Extract = Literal["main", "markdown", "precise", "all", "raw"]
 
 CHARSET = re.compile(
     rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w:.-]+)|<\?xml[^>]*encoding=["']([\w.-]+)""", re.I
@@ -65,10 +66,24 @@ def extract(page: str, how: Extract = "main", tree: Any = None) -> str:
 
         return trafilatura.extract(page, include_comments=False, deduplicate=False) or ""
     parsed = HTMLTree.parse(page) if tree is None else tree
+    if how == "markdown":
+        _mark(parsed)
     text: str = extract_plain_text(
-        parsed, preserve_formatting=True, main_content=how == "main", list_bullets=False, alt_texts=False
+        parsed, preserve_formatting=True, main_content=how != "all", list_bullets=False, alt_texts=False
     )
     return text
+
+
+def _mark(tree: Any) -> None:
+    """Write Markdown's marks into a page's headings and program text."""
+    for level in range(1, 7):
+        for heading in tree.document.query_selector_all(f"h{level}"):
+            if heading.first_child is not None:
+                heading.insert_before(tree.create_text_node("#" * level + " "), heading.first_child)
+    for block in tree.document.query_selector_all("pre"):
+        if block.first_child is not None:
+            block.insert_before(tree.create_text_node("```\n"), block.first_child)
+            block.append_child(tree.create_text_node("\n```\n"))
 
 
 def decoded_page(data: bytes, stated: str | None = None, charset: str | None = None) -> Decoded:

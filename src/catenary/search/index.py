@@ -1,0 +1,284 @@
+"""A question → the passages that speak of it.
+
+By words: BM25 (Robertson and Zaragoza 2009, eq. 3.15, k1 1.2, b 0.75). By meaning, where the index has vectors and the
+question is given as one: their cosine. Both together by reciprocal ranks (Cormack et al. 2009), which needs no common
+scale. `coverage` says how much of the question a passage speaks of: the share of its words, each weighed by how rare
+it is, with words that no passage has counting most. That is what a refusal to answer goes by.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from catenary.errors import Damaged, InvalidInput, NotFound
+from catenary.search.chunk import ChunkSettings
+from catenary.search.files import (
+    DOCUMENTS_FILE,
+    FORMAT,
+    PASSAGES_FILE,
+    SETTINGS_FILE,
+    TERMS_FILE,
+    VECTORS_FILE,
+)
+from catenary.search.terms import question_terms
+
+K1, B = 1.2, 0.75
+RANK_CONSTANT = 60  # Cormack et al. 2009
+CANDIDATES = 100  # of each kind, that ranks are joined of
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A passage and where it stands. `id` names it for good: its document and characters `start` to `end` there."""
+
+    number: int
+    document: str
+    source: str
+    file: str
+    offset: int
+    licence: str
+    start: int
+    end: int
+    headings: tuple[str, ...]
+    text: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.document}:{self.start}-{self.end}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A passage that was found. `score` ranks it; `words` is its BM25, `cosine` that of vectors."""
+
+    passage: Passage
+    score: float
+    words: float
+    coverage: float
+    cosine: float | None
+
+
+class SearchIndex:
+    """An open index. Safe to ask from several threads."""
+
+    def __init__(self, folder: Path, told: dict[str, Any]) -> None:
+        self.folder, self.told = folder, told
+        try:
+            self._starts = np.load(folder / "starts.npy", mmap_mode="r")
+            self._passages = np.load(folder / "passages.npy", mmap_mode="r")
+            self._counts = np.load(folder / "counts.npy", mmap_mode="r")
+            self._lengths = np.load(folder / "lengths.npy", mmap_mode="r")
+            self.vectors: Floats | None = (
+                np.load(folder / VECTORS_FILE, mmap_mode="r") if (folder / VECTORS_FILE).is_file() else None
+            )
+            self._documents = _Rows(folder / DOCUMENTS_FILE)
+            self._rows = _Rows(folder / PASSAGES_FILE)
+        except (OSError, ValueError, pa.ArrowInvalid) as error:
+            raise Damaged("This index cannot be read.", got=f"{folder}: {error}") from error
+        mean = float(self._lengths.mean()) if len(self._lengths) else 1.0
+        self._norms = (K1 * (1 - B + B * self._lengths / max(mean, 1.0))).astype(np.float32)
+
+    @classmethod
+    def open(cls, folder: Path) -> SearchIndex:
+        """The index in this folder. Raises NotFound where there is none, Damaged where it cannot be read."""
+        path = folder / SETTINGS_FILE
+        if not path.is_file():
+            raise NotFound(
+                "There is no index of passages here.",
+                got=str(folder),
+                expected="what `indexes: {name: {kind: passages, from: …}}` makes",
+            )
+        told = json.loads(path.read_text("utf-8"))
+        if told.get("format") != FORMAT:
+            raise InvalidInput(
+                "This index is of another version.", got=str(told.get("format")), expected=str(FORMAT)
+            )
+        return cls(folder, told)
+
+    @property
+    def chunk(self) -> ChunkSettings:
+        """How its documents were cut."""
+        return ChunkSettings(**self.told["chunk"])
+
+    @cached_property
+    def terms(self) -> list[str]:
+        """All terms, in their order."""
+        return (self.folder / TERMS_FILE).read_text("utf-8").split("\n")[:-1]
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {term: number for number, term in enumerate(self.terms)}
+
+    @cached_property
+    def _documents_by_id(self) -> dict[str, int]:
+        return {id: row for row, id in enumerate(self._documents.column("id"))}
+
+    def search(self, question: str, limit: int = 10, *, vector: Floats | None = None) -> list[Found]:
+        """The best passages, best first; none where no word of the question is in any and no vector is given.
+
+        `vector`: the question's, of length 1, by the model that made the index's.
+        """
+        asked = question_terms(question)
+        words = self._words(asked)
+        best = _best(words, CANDIDATES if vector is not None else limit)
+        if vector is None or self.vectors is None:
+            ranked = [(number, float(words[number])) for number in best if words[number] > 0]
+            return self._found(ranked, words, None, asked)
+        cosines = self.vectors @ vector.astype(np.float32)
+        scores: dict[int, float] = {}
+        for order in ([number for number in best if words[number] > 0], _best(cosines, CANDIDATES)):
+            for rank, number in enumerate(order, 1):
+                scores[number] = scores.get(number, 0.0) + 1 / (RANK_CONSTANT + rank)
+        joined = sorted(scores.items(), key=lambda one: (-one[1], one[0]))[:limit]
+        return self._found(joined, words, cosines, asked)
+
+    def rarity(self, term: str) -> float:
+        """How much a term says: BM25's weight of it; more than any where no passage has it."""
+        number = self._numbers.get(term)
+        have = 0 if number is None else int(self._starts[number + 1] - self._starts[number])
+        return math.log1p((len(self._lengths) - have + 0.5) / (have + 0.5))
+
+    def _words(self, asked: Sequence[str]) -> Floats:
+        scores = np.zeros(len(self._lengths), np.float32)
+        for term in asked:
+            number = self._numbers.get(term)
+            if number is None:
+                continue
+            start, end = int(self._starts[number]), int(self._starts[number + 1])
+            passages = self._passages[start:end]
+            counts = self._counts[start:end].astype(np.float32)
+            scores[passages] += self.rarity(term) * counts * (K1 + 1) / (counts + self._norms[passages])
+        return scores
+
+    def _has(self, term: str, passage: int) -> bool:
+        number = self._numbers.get(term)
+        if number is None:
+            return False
+        postings = self._passages[int(self._starts[number]) : int(self._starts[number + 1])]
+        at = int(np.searchsorted(postings, passage))
+        return at < len(postings) and int(postings[at]) == passage
+
+    def _found(
+        self, ranked: Sequence[tuple[int, float]], words: Floats, cosines: Floats | None, asked: Sequence[str]
+    ) -> list[Found]:
+        rarities = {term: self.rarity(term) for term in asked}
+        whole = sum(rarities.values()) or 1.0
+        return [
+            Found(
+                self.passage(number),
+                score,
+                float(words[number]),
+                sum(rarity for term, rarity in rarities.items() if self._has(term, number)) / whole,
+                None if cosines is None else float(cosines[number]),
+            )
+            for number, score in ranked
+        ]
+
+    def row(self, number: int) -> dict[str, Any]:
+        """A passage's row, as `files.py` has it."""
+        return self._rows[number]
+
+    def passage(self, number: int) -> Passage:
+        """The passage of this number."""
+        row = self._rows[number]
+        document = self._documents.part(row["document"], ("id", "source", "file", "offset", "licence"))
+        return Passage(
+            number=number,
+            document=document["id"],
+            source=document["source"],
+            file=document["file"],
+            offset=document["offset"],
+            licence=document["licence"],
+            start=row["start"],
+            end=row["end"],
+            headings=tuple(row["headings"]),
+            text=row["text"],
+        )
+
+    def passages_of(self, document: str) -> range | None:
+        """The numbers of a document's passages; None where it is not here."""
+        row = self._documents_by_id.get(document)
+        if row is None:
+            return None
+        first = self._documents.part(row, ("first",))["first"]
+        last = row + 1 == len(self._documents)
+        end = len(self._lengths) if last else self._documents.part(row + 1, ("first",))["first"]
+        return range(first, end)
+
+    def by_id(self, passage: str) -> Passage:
+        """The passage of this id. Raises NotFound."""
+        document, _, place = passage.partition(":")
+        for number in self.passages_of(document) or ():
+            found = self.passage(number)
+            if found.id == f"{document}:{place}":
+                return found
+        raise NotFound(
+            "The index has no such passage.", got=passage, expected="the id of a passage that it gave"
+        )
+
+    def text_of(self, document: str) -> str:
+        """A document's whole text. Raises NotFound."""
+        row = self._documents_by_id.get(document)
+        if row is None:
+            raise NotFound("The index has no such document.", got=document)
+        text: str = self._documents.part(row, ("text",))["text"]
+        return text
+
+    def all_postings(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """(term and passage in one number, the term above; how often), in their order."""
+        terms = np.repeat(np.arange(len(self._starts) - 1, dtype=np.int64), np.diff(self._starts))
+        return terms << 32 | self._passages.astype(np.int64), self._counts.astype(np.int64)
+
+
+class _Rows:
+    """An Arrow file whose rows are looked up one at a time, without reading the others."""
+
+    def __init__(self, path: Path) -> None:
+        reader = pa.ipc.open_file(pa.memory_map(str(path)))
+        self._batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
+        self._firsts: list[int] = []
+        rows = 0
+        for batch in self._batches:
+            self._firsts.append(rows)
+            rows += batch.num_rows
+        self._length = rows
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        return self.part(row)
+
+    def part(self, row: int, names: Sequence[str] | None = None) -> dict[str, Any]:
+        at = bisect_right(self._firsts, row) - 1
+        batch = self._batches[at]
+        wanted = batch.schema.names if names is None else names
+        return {name: batch.column(name)[row - self._firsts[at]].as_py() for name in wanted}
+
+    def column(self, name: str) -> list[Any]:
+        return [value for batch in self._batches for value in batch.column(name).to_pylist()]
+
+
+def _best(scores: Floats, limit: int) -> list[int]:
+    """The numbers of the greatest scores, greatest first; of equal ones the lower number first."""
+    if len(scores) > limit:
+        least = np.partition(scores, len(scores) - limit)[len(scores) - limit]
+        above = np.flatnonzero(scores > least)
+        equal = np.flatnonzero(scores == least)[: limit - len(above)]
+        chosen = np.concatenate([above, equal])
+    else:
+        chosen = np.arange(len(scores))
+    order = np.lexsort((chosen, -scores[chosen]))
+    return [int(number) for number in chosen[order]]

@@ -1,0 +1,83 @@
+"""A folder of Markdown into an index, and what becomes of it when the folder changes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from catenary.chain.plan import plan
+from catenary.chain.run import run
+from catenary.chain.spec import load
+from catenary.cli import root
+from catenary.config import Home
+from catenary.errors import InvalidInput
+from catenary.search import SearchIndex
+from catenary.stages import STAGES
+from catenary.store import Artifact, Store
+from tests.chain.craft import Quiet
+
+CHAIN = """\
+schema: 1
+project: {name: notes, languages: [zh, en]}
+sources:
+  notes: {path: notes, licence: CC0-1.0}
+datasets:
+  notes: {from: [notes]}
+indexes:
+  notes: {kind: passages, from: notes}
+"""
+
+
+def made(folder: Path, chain: str = CHAIN) -> Artifact:
+    (folder / "catenary.yaml").write_text(chain, "utf-8")
+    with Store.open(Home.of(folder, {})) as store:
+        done = run(plan(load(folder / "catenary.yaml", STAGES), store), store, Quiet())
+        return {one.step.link.full_name: one.artifact for one in done}["indexes.notes"]
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "tea.md").write_text("# 茶\n\n绿茶用八十度的水冲泡。\n\n## 保存\n\n茶叶要密封保存。\n", "utf-8")
+    (folder / "coffee.md").write_text("# Coffee\n\nGrind the beans just before brewing.\n", "utf-8")
+    return tmp_path
+
+
+def test_a_folder_of_markdown_is_searched(notes: Path) -> None:
+    index = SearchIndex.open(made(notes).path)
+    best = index.search("绿茶用多少度的水？")[0].passage
+    assert (best.file, best.headings, best.licence) == ("tea.md", ("茶",), "CC0-1.0")
+    assert index.search("when do I grind beans?")[0].passage.file == "coffee.md"
+
+
+def test_a_changed_file_is_read_again_and_no_other(notes: Path) -> None:
+    made(notes)
+    (notes / "notes/tea.md").write_text("# 茶\n\n绿茶用七十度的水冲泡。\n", "utf-8")
+    artifact = made(notes)
+    report = artifact.manifest.report
+    assert (report["new"], report["kept"], report["gone"]) == (1, 1, 1)
+    assert "七十" in SearchIndex.open(artifact.path).search("绿茶的水温")[0].passage.text
+
+
+def test_a_deleted_file_is_found_no_more(notes: Path) -> None:
+    made(notes)
+    (notes / "notes/coffee.md").unlink()
+    assert SearchIndex.open(made(notes).path).search("grind beans") == []
+
+
+def test_the_command_shows_passages(notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(notes)
+    monkeypatch.chdir(notes)
+    told = CliRunner().invoke(root, ["search", "notes", "密封保存茶叶", "--json"])
+    [first, *_] = json.loads(told.stdout)["passages"]
+    assert first["headings"] == ["茶", "保存"]
+    assert "茶叶要密封保存。" in CliRunner().invoke(root, ["search", "notes", "密封保存茶叶"]).stdout
+
+
+def test_neighbours_that_share_too_much_are_refused(notes: Path) -> None:
+    with pytest.raises(InvalidInput, match="more than half"):
+        made(notes, CHAIN.replace("from: notes}\n", "from: notes, size: 200, overlap: 150}\n"))
