@@ -253,6 +253,11 @@ def test_a_group_stands_in_one_split(tmp_path: Path) -> None:
     assert sum(map(len, found.values())) == 30
 
 
+def test_a_group_that_a_document_does_not_tell_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"(?s)s/\d\d.txt/.*`meta.page`"):
+        split_files(tmp_path, SplitSettings(valid=0.2, test=0.3, group="meta.page"), ["dedup"])
+
+
 def test_groups_need_dedup(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="could part equal texts"):
         split_files(tmp_path, SplitSettings(valid=0.2, test=0.3, group="file"), ["normalise"])

@@ -43,6 +43,7 @@ from catenary.train.objectives.preferred import Preferred, reply_log_probs
 from catenary.train.objectives.reply import Reply
 from catenary.train.pairs import Pairs
 from catenary.train.preferences import Preferences
+from catenary.train.settings import LaunchSettings
 
 from .cases import interrupt
 from .test_loop import At
@@ -260,8 +261,8 @@ def test_a_student_learns_from_its_teacher_what_the_text_does_not_say(decoder: P
 # ── stopped and gone on with ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def runs(tokenizer: Path, decoder: Path) -> dict[str, Callable[..., Any]]:
-    chosen = settings(steps=12, dropout=0.1, ema=0.9)
+def runs(tokenizer: Path, decoder: Path, **changed: object) -> dict[str, Callable[..., Any]]:
+    chosen = settings(steps=12, dropout=0.1, ema=0.9, **changed)
     sources = words(64)
     return {
         "seq2seq": lambda out, **rest: train_seq2seq(
@@ -325,6 +326,17 @@ def test_a_stopped_run_gives_the_same_bits(name: str, tokenizer: Path, decoder: 
     if name == "lora":  # what does not learn is in no checkpoint
         sizes = [path.stat().st_size for path in (tmp_path / "state").rglob("tensors.safetensors")]
         assert max(sizes) < (decoder / "model.safetensors").stat().st_size
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["seq2seq", "lora", "preference"])
+def test_two_processes_learn_the_same(name: str, tokenizer: Path, decoder: Path, tmp_path: Path) -> None:
+    run = runs(tokenizer, decoder, accumulate=2, precision="fp32")[name]
+    alone = run(tmp_path / "alone")
+    together = run(tmp_path / "together", launch=LaunchSettings(processes=2))
+    assert [loss for _, loss in together["curve"]] == pytest.approx(
+        [loss for _, loss in alone["curve"]], abs=1e-4
+    )
 
 
 # ── against the formulas ─────────────────────────────────────────────────────────────────────────────────────────────

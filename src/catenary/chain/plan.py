@@ -110,14 +110,18 @@ def _estimate(
     if then is not None and last is not None and last.manifest.settings == settings:
         return then
     if link.stage.forecast:
-        known = {
-            role: Known(steps[name].link.settings, store.get(steps[name].id) if steps[name].reused else None)
-            for role, name in link.inputs.items()
-        }
+        known = {role: _known(store, steps[name]) for role, name in link.inputs.items()}
         found = link.stage.forecast(link.settings, known, measure)
         if found is not None:
             return found
     return then or link.stage.estimate(link.settings, input_bytes)
+
+
+def _known(store: Store, step: Planned) -> Known:
+    if not step.reused:
+        return Known(step.link.settings, None)
+    above = tuple(store.get(row.id) for row in store.ancestors(step.id))
+    return Known(step.link.settings, store.get(step.id), above)
 
 
 def _reason(

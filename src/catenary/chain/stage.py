@@ -55,10 +55,12 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known beforehand of a link that another stands on: its settings, and its artifact where it is made."""
+    """What is known beforehand of a link that another stands on: its settings, and its artifact where it is made, with
+    all that was made from."""
 
     settings: BaseModel
     artifact: Artifact | None
+    ancestors: tuple[Artifact, ...] = ()
 
 
 S = TypeVar("S", bound=BaseModel)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -394,12 +394,28 @@ def _what_is_split(table: pa.Table, split: SplitSettings) -> list[str]:
         ]
     if named:
         key = named.removeprefix("meta.")
-        return [str(dict(one or ()).get(key, "")) for one in table.column("meta").to_pylist()]
+        told = [dict(one or ()) for one in table.column("meta").to_pylist()]
+        for row, one in enumerate(told):
+            if key not in one:
+                raise _not_told(table, row, key, one)
+        return [str(one[key]) for one in told]
     texts: list[str] = table.column("text").to_pylist()
     for row, told in enumerate(table.column("annotations").to_pylist()):
         if told is not None:
             texts[row] = json.loads(told).get("context", texts[row])
     return texts
+
+
+def _not_told(table: pa.Table, row: int, key: str, meta: Mapping[str, Any]) -> InvalidInput:
+    place = [table.column(name)[row].as_py() for name in ("source", "file", "offset")]
+    return InvalidInput(
+        "A document does not tell what the split goes by.",
+        where="split",
+        got="/".join(map(str, place)),
+        expected="`meta.{key}`; this one tells: {names}",
+        key=key,
+        names=", ".join(sorted(meta)) or "-",
+    )
 
 
 def _split_names(split: SplitSettings | None) -> list[str]:

@@ -24,10 +24,12 @@ from catenary.chain.stage import Estimate, Ref, Stage, Work
 from catenary.errors import InvalidInput
 from catenary.models.adapter_settings import LoraSettings
 from catenary.stages.dialogues import Talk, preferences_of, questions_of, talks_of
+from catenary.stages.launched import LaunchedSettings
 from catenary.stages.open_model import open_model
 from catenary.stages.pictures import draw_losses
 from catenary.stages.settings import part_of
 from catenary.stages.sizes import ADAPTING, ANSWERING, PREFERRING, dialled
+from catenary.stages.watched import watched
 from catenary.train.settings import TrainSettings
 from catenary.train.text_settings import ChatSettings, DistilSettings, PreferenceSettings
 
@@ -44,7 +46,7 @@ class AdapterSettings(BaseModel):
     lora: LoraSettings
 
 
-class ChatStageSettings(TrainSettings, ChatSettings):
+class ChatStageSettings(LaunchedSettings, ChatSettings):
     """What to start from, whose conversations, and how (TrainSettings, ChatSettings)."""
 
     init: Annotated[str, Ref("models")]
@@ -73,7 +75,7 @@ class ChatStageSettings(TrainSettings, ChatSettings):
         return self
 
 
-class PreferenceStageSettings(TrainSettings, PreferenceSettings):
+class PreferenceStageSettings(LaunchedSettings, PreferenceSettings):
     """What to start from (it is the reference too), whose preferences, and how."""
 
     init: Annotated[str, Ref("models")]
@@ -111,6 +113,7 @@ def run_chat(work: Work[ChatStageSettings]) -> Mapping[str, Any]:
         show=lambda first: _show_first_batch(first, work.out),
         state=work.state,
         progress=work.progress,
+        launch=work.settings.train,
     )
     draw_losses(report, work.out)
     first = report["first_batch"]
@@ -140,6 +143,7 @@ def run_preference(work: Work[PreferenceStageSettings]) -> Mapping[str, Any]:
         valid=[Preference(*one) for one in preferences_of(dataset, "valid")],
         state=work.state,
         progress=work.progress,
+        launch=work.settings.train,
     )
     draw_losses(report, work.out)
     headline = {
@@ -218,6 +222,7 @@ CHAT = Stage(
     run=run_chat,
     takes=lambda raw: "init" in raw and raw.get("task") == "chat",
     estimate=estimate,
+    forecast=watched,
 )
 
 PREFERENCE = Stage(
@@ -230,4 +235,5 @@ PREFERENCE = Stage(
     run=run_preference,
     takes=lambda raw: "init" in raw and raw.get("task") == "preference",
     estimate=estimate,
+    forecast=watched,
 )

@@ -18,16 +18,18 @@ from catenary.chain.stage import Estimate, Ref, Stage, Work
 from catenary.data.annotations import annotated_documents_of
 from catenary.errors import InvalidInput
 from catenary.stages.labelled import Labelled, labelled_of, labels_in
+from catenary.stages.launched import LaunchedSettings
 from catenary.stages.pictures import draw_losses
 from catenary.stages.settings import part_of
 from catenary.stages.sizes import FINETUNING, dialled
+from catenary.stages.watched import watched
 from catenary.train.head_settings import ClassifySettings
 from catenary.train.settings import TrainSettings
 
 BYTES_PER_SECOND = 0.2e6  # of a dataset's Parquet files and one pass
 
 
-class FinetuneSettings(TrainSettings, ClassifySettings):
+class FinetuneSettings(LaunchedSettings, ClassifySettings):
     """What to start from, what to learn, and how (TrainSettings, ClassifySettings)."""
 
     init: Annotated[str, Ref("models")]
@@ -73,6 +75,12 @@ class FinetuneSettings(TrainSettings, ClassifySettings):
                 kind=self.kind,
                 got="folds, teacher",
                 expected="kind: one, or without them",
+            )
+        if self.train.processes > 1 and (self.folds or self.teacher):
+            raise InvalidInput(
+                "Models that are trained one after another have one process.",
+                got=f"train: {{processes: {self.train.processes}}}",
+                expected="no `train:` with `folds:` or `teacher:`",
             )
         if self.folds and self.teacher:
             raise InvalidInput("Set either folds or teacher.")
@@ -141,6 +149,7 @@ def _learnt(work: Work[FinetuneSettings], train: Labelled, valid: Labelled) -> M
         valid=held_out,
         state=work.state,
         progress=work.progress,
+        launch=settings.train,
     )
 
 
@@ -170,4 +179,5 @@ FINETUNE = Stage(
     run=run,
     takes=lambda raw: "init" in raw and raw.get("objective") not in ("mlm", "clm"),
     estimate=estimate,
+    forecast=watched,
 )

@@ -18,9 +18,11 @@ from pydantic import Field, model_validator
 
 from catenary.chain.stage import Ref, Stage, Work
 from catenary.stages.finetune import estimate, headline_of
+from catenary.stages.launched import LaunchedSettings
 from catenary.stages.pictures import draw_losses
 from catenary.stages.settings import part_of
 from catenary.stages.sizes import READING, dialled
+from catenary.stages.watched import watched
 from catenary.train.head_settings import ReadSettings
 from catenary.train.settings import TrainSettings
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from catenary.train import Question
 
 
-class FinetuneReadSettings(TrainSettings, ReadSettings):
+class FinetuneReadSettings(LaunchedSettings, ReadSettings):
     """What to start from, which questions, and how (TrainSettings, ReadSettings)."""
 
     init: Annotated[str, Ref("models")]
@@ -88,7 +90,7 @@ def run(work: Work[FinetuneReadSettings]) -> Mapping[str, Any]:
         work.out,
         reading=part_of(work.settings, ReadSettings),
         valid=_learnt(asked_of(dataset, "valid")),
-        session=Session(work.state, work.progress),
+        session=Session(work.state, work.progress, launch=work.settings.train),
     )
     draw_losses(report, work.out)
     return {"headline": headline_of(report, "accuracy"), **report}
@@ -104,4 +106,5 @@ FINETUNE_READ = Stage(
     run=run,
     takes=lambda raw: "init" in raw and raw.get("task") == "read",
     estimate=estimate,
+    forecast=watched,
 )

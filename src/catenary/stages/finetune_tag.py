@@ -16,15 +16,17 @@ from pydantic import Field, model_validator
 
 from catenary.chain.stage import Ref, Stage, Work
 from catenary.stages.finetune import estimate, headline_of
+from catenary.stages.launched import LaunchedSettings
 from catenary.stages.pictures import draw_losses
 from catenary.stages.settings import part_of
 from catenary.stages.sizes import TAGGING, dialled
 from catenary.stages.tagged import TagViewSettings, tagged_of
+from catenary.stages.watched import watched
 from catenary.train.head_settings import TagSettings
 from catenary.train.settings import TrainSettings
 
 
-class FinetuneTagSettings(TrainSettings, TagSettings, TagViewSettings):
+class FinetuneTagSettings(LaunchedSettings, TagSettings, TagViewSettings):
     """What to start from, which tags to learn (TagViewSettings), and how (TrainSettings, TagSettings)."""
 
     init: Annotated[str, Ref("models")]
@@ -50,7 +52,7 @@ def run(work: Work[FinetuneTagSettings]) -> Mapping[str, Any]:
         work.out,
         tagging=part_of(work.settings, TagSettings),
         valid=(valid.words, valid.tags),
-        session=Session(work.state, work.progress),
+        session=Session(work.state, work.progress, launch=work.settings.train),
     )
     draw_losses(report, work.out)
     labels = sorted({tag for row in train.tags for tag in row})
@@ -67,4 +69,5 @@ FINETUNE_TAG = Stage(
     run=run,
     takes=lambda raw: "init" in raw and raw.get("task") == "tag",
     estimate=estimate,
+    forecast=watched,
 )

@@ -19,15 +19,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
-from catenary.chain.stage import Estimate, How, Known, Ref, Stage, Work
+from catenary.chain.stage import Estimate, Known, Ref, Stage, Work
 from catenary.data.texts import texts_of
 from catenary.errors import InvalidInput
 from catenary.stages.exposure import named_documents
+from catenary.stages.launched import LaunchedSettings
 from catenary.stages.pictures import draw_losses
 from catenary.stages.reading import reading_of
 from catenary.stages.settings import part_of
 from catenary.stages.sizes import CAUSAL, GOING_ON, PRETRAINING, SHAPE, Size, dialled, shape
-from catenary.train.settings import LaunchSettings, MaskedLMSettings, TrainSettings, require_shardable
+from catenary.stages.watched import watched
+from catenary.train.settings import MaskedLMSettings, TrainSettings
 
 START_SECONDS = 4.0  # to load torch, read the text and write the model
 BYTES_PER_TOKEN = 6  # of a dataset's Parquet files, which are compressed
@@ -40,7 +42,7 @@ ONE_OR_SEVERAL = {
 }
 
 
-class PretrainSettings(TrainSettings, MaskedLMSettings):
+class PretrainSettings(LaunchedSettings, MaskedLMSettings):
     """A new model's shape or the one to go on with, how it is trained (TrainSettings), what is hidden from an encoder
     (MaskedLMSettings)."""
 
@@ -52,7 +54,6 @@ class PretrainSettings(TrainSettings, MaskedLMSettings):
         alias="from", min_length=1
     )
     tokenizer: Annotated[str | None, Ref("tokenizers")] = None
-    train: Annotated[LaunchSettings, How()] = LaunchSettings()
     # The dial sets these where they are left out; a model that is gone on with has its own.
     hidden_size: int | None = Field(default=None, ge=8)
     num_hidden_layers: int | None = Field(default=None, ge=1)
@@ -100,14 +101,6 @@ class PretrainSettings(TrainSettings, MaskedLMSettings):
                 encoders=", ".join(ENCODERS),
                 decoders=", ".join(DECODERS),
             )
-        if self.train.processes > self.accumulate:
-            raise InvalidInput(
-                "Processes share the parts of a step: there must be as many parts as processes.",
-                got=f"processes: {self.train.processes}, accumulate: {self.accumulate}",
-                expected="`accumulate: {n}` or more",
-                n=self.train.processes,
-            )
-        require_shardable(self, self.train.sharding)
         masked = sorted(self.model_fields_set & MaskedLMSettings.model_fields.keys())
         if self.objective == "clm" and "embeddings" in masked:
             raise InvalidInput(
@@ -220,11 +213,13 @@ def estimate(settings: PretrainSettings, sizes: Sequence[int]) -> Estimate:
 
 def forecast(settings: PretrainSettings, known: Mapping[str, Known], measure: bool) -> Estimate | None:
     """By what a few steps of this shape take on this machine; None where the model's shape or text is not known."""
+    if settings.init is not None:
+        return watched(settings, known, measure)
     from catenary.train.forecast import forecast as costs
 
     tokenizer = known.get("tokenizer")
     reading = reading_of([one for role, one in known.items() if role.startswith("from.")], tokenizer)
-    if settings.family is None or tokenizer is None or settings.batch_tokens is None:
+    if tokenizer is None or settings.batch_tokens is None:
         return None
     if reading is None and (settings.steps is None or settings.objective == "mlm"):
         return None

@@ -20,6 +20,7 @@ from catenary.errors import InvalidInput
 from catenary.stages.pictures import draw_losses
 from catenary.stages.settings import part_of
 from catenary.stages.sizes import Size, dialled
+from catenary.stages.watched import watched
 from catenary.train.settings import RecurrentSettings, TrainSettings
 
 BYTES_PER_SECOND = 20e3  # of a dataset's Parquet files and one pass
@@ -163,4 +164,5 @@ RECURRENT = Stage(
     families=("lstm", "gru"),
     takes=lambda raw: raw.get("family") in ("lstm", "gru"),
     estimate=estimate,
+    forecast=watched,
 )

@@ -24,10 +24,12 @@ from catenary.data.texts import texts_of
 from catenary.errors import InvalidInput
 from catenary.stages.chat import AdapterSettings
 from catenary.stages.dialogues import pairs_of
+from catenary.stages.launched import LaunchedSettings
 from catenary.stages.open_model import open_model
 from catenary.stages.pictures import draw_losses
 from catenary.stages.settings import part_of
 from catenary.stages.sizes import RESTORING, SHAPE, TRANSDUCING, TUNING, Size, dialled, shape
+from catenary.stages.watched import watched
 from catenary.train.settings import TrainSettings
 from catenary.train.text_settings import DenoiseSettings, DistilSettings, Seq2SeqSettings, SpanSettings
 
@@ -35,7 +37,7 @@ FAMILIES = ("t5", "bart", "marian")
 BYTES_PER_SECOND = 9e3  # of a dataset's Parquet files and one pass, of the smallest size
 
 
-class NewSeq2SeqSettings(TrainSettings, Seq2SeqSettings):
+class NewSeq2SeqSettings(LaunchedSettings, Seq2SeqSettings):
     """A new model's shape, what it learns from, and how (TrainSettings, Seq2SeqSettings)."""
 
     family: Literal["t5", "bart", "marian"]
@@ -85,7 +87,7 @@ class NewSeq2SeqSettings(TrainSettings, Seq2SeqSettings):
         return self
 
 
-class TunedSeq2SeqSettings(TrainSettings, Seq2SeqSettings):
+class TunedSeq2SeqSettings(LaunchedSettings, Seq2SeqSettings):
     """What to start from, what it learns from, and how (TrainSettings, Seq2SeqSettings)."""
 
     init: Annotated[str, Ref("models")]
@@ -131,7 +133,7 @@ def run_new(work: Work[NewSeq2SeqSettings]) -> Mapping[str, Any]:
         **{name: value for name, value in chosen.items() if value is not None},
     )
     training = part_of(settings, TrainSettings)
-    rest: dict[str, Any] = {"state": work.state, "progress": work.progress}
+    rest: dict[str, Any] = {"state": work.state, "progress": work.progress, "launch": settings.train}
     if settings.objective in ("span", "denoise"):
         damage: SpanSettings | DenoiseSettings = (
             settings.span or SpanSettings()
@@ -184,6 +186,7 @@ def run_tuned(work: Work[TunedSeq2SeqSettings]) -> Mapping[str, Any]:
         valid=pairs_of(dataset, "valid")[1:],
         state=work.state,
         progress=work.progress,
+        launch=settings.train,
     )
     return _told(work, report)
 
@@ -235,6 +238,7 @@ SEQ2SEQ = Stage(
     families=FAMILIES,
     takes=lambda raw: raw.get("family") in FAMILIES,
     estimate=estimate,
+    forecast=watched,
 )
 
 TUNE_SEQ2SEQ = Stage(
@@ -247,4 +251,5 @@ TUNE_SEQ2SEQ = Stage(
     run=run_tuned,
     takes=lambda raw: "init" in raw and raw.get("task") in ("translate", "summarise"),
     estimate=estimate,
+    forecast=watched,
 )

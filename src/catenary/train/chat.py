@@ -33,8 +33,9 @@ from catenary.train.objectives.reply import Reply
 from catenary.train.objectives.targets import IGNORED
 from catenary.train.preferences import Preferences
 from catenary.train.report import TrainReport, train_report, write_settings
+from catenary.train.samples import sampled
 from catenary.train.seq2seq import distilled, keep
-from catenary.train.settings import TrainSettings
+from catenary.train.settings import LaunchSettings, TrainSettings
 from catenary.train.text_settings import ChatSettings, DistilSettings, PreferenceSettings
 
 Talk = Sequence[Message]
@@ -73,6 +74,7 @@ def finetune_chat(
     state: Path | None = None,
     progress: Progress = SILENT,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    launch: LaunchSettings = LaunchSettings(),  # noqa: B008 - frozen
 ) -> ChatReport:
     """Train `model`, whose tokenizer and chat template stand in `folder`, on what the assistant says in `talks`.
 
@@ -92,7 +94,7 @@ def finetune_chat(
         fitting = [(number, one) for number, one in enumerate(read) if one is not None]
         return Conversations.of([one for _, one in fitting], settings), [number for number, _ in fitting]
 
-    (learnt, which), (held_out, _) = dealt(talks), dealt(valid)
+    (learnt, which), (held_out, held_which) = dealt(talks), dealt(valid)
     if not len(learnt):
         raise InvalidInput(
             "No conversation has a reply of the assistant that fits.",
@@ -117,12 +119,17 @@ def finetune_chat(
         progress=progress,
         validate=(lambda m: plain.measure(m, held_out)) if len(held_out) else None,
         checkpoint_seconds=checkpoint_seconds,
+        processes=launch.processes,
+        sharding=launch.sharding,
         what="Fine-tuning",
     )
     keep(model, out, adapted)
     write_settings(out, settings, chat)
     write_exposures(out, learnt, fitted.steps, fitted.seen, which)
     report = train_report(model, fitted, len(talks))
+    if len(held_out):
+        texts = [_last_turns(talk) for talk in valid]
+        report["samples"] = sampled(model, plain, held_out, len(held_out), texts, held_which)
     return {**report, "first_batch": first, "left_out": len(talks) - len(learnt)}
 
 
@@ -139,6 +146,7 @@ def finetune_preference(
     state: Path | None = None,
     progress: Progress = SILENT,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    launch: LaunchSettings = LaunchSettings(),  # noqa: B008 - frozen
 ) -> TrainReport:
     """Train `model` to find the better reply likelier than the worse; it is itself the reference that it stays near.
 
@@ -160,7 +168,7 @@ def finetune_preference(
         kept = None if state is None else state / f"reference-{name}.safetensors"
         return Preferences.of(better, worse, model, settings, kept=kept, progress=progress), which
 
-    (learnt, which), (held_out, _) = dealt(preferences, "train"), dealt(valid, "valid")
+    (learnt, which), (held_out, held_which) = dealt(preferences, "train"), dealt(valid, "valid")
     if not len(learnt):
         raise InvalidInput(
             "No pair of replies fits.",
@@ -180,12 +188,23 @@ def finetune_preference(
         progress=progress,
         validate=(lambda m: objective.measure(m, held_out)) if len(held_out) else None,
         checkpoint_seconds=checkpoint_seconds,
+        processes=launch.processes,
+        sharding=launch.sharding,
         what="Fine-tuning",
     )
     keep(model, out, adapted)
     write_settings(out, settings, preference)
     write_exposures(out, learnt, fitted.steps, fitted.seen, which)
-    return train_report(model, fitted, len(preferences))
+    report = train_report(model, fitted, len(preferences))
+    if len(held_out):
+        texts = [f"{_last_turns(one.prompt)} → {one.better} | {one.worse}" for one in valid]
+        report["samples"] = sampled(model, objective, held_out, len(held_out), texts, held_which)
+    return report
+
+
+def _last_turns(talk: Talk) -> str:
+    """The last question and its answer, which say most about a conversation."""
+    return " → ".join(str(message.get("content") or "") for message in list(talk)[-2:])
 
 
 def speaker(folder: Path, out: Path) -> tuple[Tokenizer, ChatTemplate]:

@@ -32,9 +32,9 @@ from catenary.train.objectives.multi_label import MultiLabel
 from catenary.train.objectives.perturbed import perturbed
 from catenary.train.objectives.regress import Regress
 from catenary.train.report import TrainReport
-from catenary.train.samples import best_and_worst
+from catenary.train.samples import Samples, best_and_worst, sampled
 from catenary.train.sampling import few_shots, oversampled
-from catenary.train.settings import TrainSettings
+from catenary.train.settings import LaunchSettings, TrainSettings
 from catenary.train.tune import Session, keep, learn, reported
 from catenary.train.vocabulary import mask_id, ordinary_ids, text_rows
 
@@ -56,6 +56,7 @@ def finetune_classifier(
     state: Path | None = None,
     progress: Progress = SILENT,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    launch: LaunchSettings = LaunchSettings(),  # noqa: B008 - frozen
 ) -> TrainReport:
     """Train the model in the folder `init` to tell the labels apart and write it to the folder `out`.
 
@@ -89,8 +90,9 @@ def finetune_classifier(
         perturbed(objective, classify.adversarial),
         settings,
         valid_batches,
-        Session(state, progress, checkpoint_seconds),
+        Session(state, progress, checkpoint_seconds, launch=launch),
     )
+    samples = _samples(classifier, objective, valid_batches, valid[0], classify.kind)
     thresholds: dict[str, float] = {}
     if isinstance(objective, Regress):
         objective.settle(classifier)
@@ -99,10 +101,20 @@ def finetune_classifier(
     keep(classifier, out, init, settings, classify, Task("classify", classify.kind, thresholds))
     write_exposures(out, batches, fitted.steps, fitted.seen)
     report = reported(classifier, fitted, len(chosen))
-    if classify.kind == "one" and len(valid[0]):
-        shown = (text if isinstance(text, str) else " | ".join(text) for text in valid[0])
-        report["samples"] = best_and_worst(document_losses(classifier, valid_batches), shown)
+    if samples is not None:
+        report["samples"] = samples
     return report
+
+
+def _samples(
+    classifier: Model, objective: Measured, held_out: Batches, valid: Sequence[Text], kind: str
+) -> Samples | None:
+    shown = [text if isinstance(text, str) else " | ".join(text) for text in valid]
+    if not shown:
+        return None
+    if kind == "one":
+        return best_and_worst(document_losses(classifier, held_out), shown)
+    return sampled(classifier, objective, held_out, len(shown), shown)
 
 
 def numbered(labels: Sequence[Label], names: Sequence[str], kind: str) -> NDArray[Any]:

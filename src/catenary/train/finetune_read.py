@@ -20,6 +20,7 @@ from catenary.train.head_settings import ReadSettings
 from catenary.train.objectives.perturbed import perturbed
 from catenary.train.objectives.span import Span
 from catenary.train.report import TrainReport
+from catenary.train.samples import sampled
 from catenary.train.settings import TrainSettings
 from catenary.train.tune import Session, keep, learn, reported
 
@@ -76,18 +77,23 @@ def finetune_reader(
             seconds=[window.second for _, window in flat],
         )
 
-    batches = dealt(questions)
+    batches, held_out = dealt(questions), dealt(valid)
+    objective = Span(reading.label_smoothing)
     fitted = learn(
         model,
         batches,
-        perturbed(Span(reading.label_smoothing), reading.adversarial),
+        perturbed(objective, reading.adversarial),
         settings,
-        dealt(valid),
+        held_out,
         session,
     )
     keep(model, out, init, settings, reading, Task("read"))
     write_exposures(out, batches, fitted.steps, fitted.seen)
-    return reported(model, fitted, len(questions))
+    report = reported(model, fitted, len(questions))
+    if len(held_out.rows):
+        texts = [f"{one.question} → {one.answer or '-'}" for one in valid]
+        report["samples"] = sampled(model, Span(), held_out, len(held_out.rows), texts)
+    return report
 
 
 def span_in(window: QuestionWindow, question: Question) -> tuple[int, int]:

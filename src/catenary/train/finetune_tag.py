@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from catenary.data.annotations import joined
 from catenary.errors import InvalidInput
 from catenary.inference.task import Task
 from catenary.inference.windows import word_windows
@@ -19,6 +20,7 @@ from catenary.train.head_settings import TagSettings
 from catenary.train.objectives.perturbed import perturbed
 from catenary.train.objectives.tag import Tag
 from catenary.train.report import TrainReport
+from catenary.train.samples import sampled
 from catenary.train.settings import TrainSettings
 from catenary.train.tune import Session, keep, learn, reported
 
@@ -73,18 +75,22 @@ def finetune_tagger(
         class_weights(tagging.class_weights, [counts[name] for name in names], names),
         tagging.focal,
     )
-    batches = dealt(words, tags)
+    batches, held_out = dealt(words, tags), dealt(*valid)
     fitted = learn(
         model,
         batches,
         perturbed(objective, tagging.adversarial),
         settings,
-        dealt(*valid),
+        held_out,
         session,
     )
     keep(model, out, init, settings, tagging, Task("tag"))
     write_exposures(out, batches, fitted.steps, fitted.seen)
-    return reported(model, fitted, len(words))
+    report = reported(model, fitted, len(words))
+    if len(held_out.rows):
+        texts = [joined(row) for row in valid[0]]
+        report["samples"] = sampled(model, objective, held_out, len(held_out.rows), texts)
+    return report
 
 
 def check_tags(words: Sequence[Sequence[str]], tags: Sequence[Sequence[str]], names: Sequence[str]) -> None:

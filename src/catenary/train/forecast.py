@@ -13,7 +13,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,15 +67,10 @@ def _tried(wanted: Mapping[str, Any], measure: bool) -> dict[str, float] | None:
     # The layers that are asked about are no part of what is tried.
     shape = {name: value for name, value in wanted["shape"].items() if name != "num_hidden_layers"}
     wanted = {**wanted, "shape": shape}
-    path = _cache() / f"{digest([FORMAT, _machine(), wanted])}.json"
-    try:
-        found: dict[str, float] = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        pass
-    else:
-        return found
-    if not measure:
-        return None
+    return remembered(wanted, (lambda: _probed(wanted)) if measure else None)
+
+
+def _probed(wanted: Mapping[str, Any]) -> dict[str, float] | None:
     try:
         told = subprocess.run(
             [sys.executable, "-m", "catenary.train.probe"],
@@ -85,8 +80,25 @@ def _tried(wanted: Mapping[str, Any], measure: bool) -> dict[str, float] | None:
             check=True,
             timeout=SECONDS,
         ).stdout
-        found = json.loads(told)
+        found: dict[str, float] = json.loads(told)
     except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return found
+
+
+def remembered(
+    wanted: Mapping[str, Any], measure: Callable[[], dict[str, float] | None] | None
+) -> dict[str, float] | None:
+    """What this machine once took for `wanted`, or takes now by `measure`, which is kept; None where neither says."""
+    path = _cache() / f"{digest([FORMAT, _machine(), wanted])}.json"
+    try:
+        kept: dict[str, float] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        pass
+    else:
+        return kept
+    found = measure() if measure else None
+    if found is None:
         return None
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}")

@@ -18,6 +18,7 @@ from catenary.train.objectives import MaskedLM
 from catenary.train.objectives.measured import Measured
 from catenary.train.objectives.next_sentence import MaskedAndNext
 from catenary.train.report import TrainReport, train_report, write_settings
+from catenary.train.samples import sampled
 from catenary.train.sentence_pairs import marked_rows
 from catenary.train.settings import MaskedLMSettings, Sharding, TrainSettings
 from catenary.train.vocabulary import all_tokens, carried, mask_id, ordinary_ids
@@ -97,4 +98,7 @@ def pretrain(
     save(model, out)
     write_exposures(out, batches, fitted.steps, fitted.seen)
     write_settings(out, settings, masking)
-    return train_report(model, fitted, len(texts))
+    report = train_report(model, fitted, len(texts))
+    if len(valid_batches.rows):
+        report["samples"] = sampled(model, masked, valid_batches, len(valid_batches.rows), valid)
+    return report

@@ -26,7 +26,8 @@ from catenary.train.objectives.distilled import Distilled
 from catenary.train.objectives.seq2seq import Seq2Seq
 from catenary.train.pairs import Pairs
 from catenary.train.report import TrainReport, train_report, write_settings
-from catenary.train.settings import TrainSettings
+from catenary.train.samples import sampled
+from catenary.train.settings import LaunchSettings, TrainSettings
 from catenary.train.text_settings import DenoiseSettings, DistilSettings, Seq2SeqSettings, SpanSettings
 from catenary.train.vocabulary import ordinary_ids
 
@@ -50,6 +51,7 @@ def train_seq2seq(
     state: Path | None = None,
     progress: Progress = SILENT,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    launch: LaunchSettings = LaunchSettings(),  # noqa: B008 - frozen
 ) -> TrainReport:
     """Train an encoder–decoder to write each target from its source, and write it to the folder `out`.
 
@@ -95,12 +97,18 @@ def train_seq2seq(
         progress=progress,
         validate=(lambda m: plain.measure(m, held_out)) if len(held_out) else None,
         checkpoint_seconds=checkpoint_seconds,
+        processes=launch.processes,
+        sharding=launch.sharding,
         what="Training",
     )
     keep(model, out, adapted)
     write_settings(out, settings, seq2seq)
     write_exposures(out, learnt, fitted.steps, fitted.seen)
-    return train_report(model, fitted, len(pairs[0]))
+    report = train_report(model, fitted, len(pairs[0]))
+    if len(held_out):
+        texts = [f"{source} → {target}" for source, target in zip(*valid, strict=True)]
+        report["samples"] = sampled(model, plain, held_out, len(held_out), texts)
+    return report
 
 
 def pretrain_seq2seq(
@@ -115,6 +123,7 @@ def pretrain_seq2seq(
     state: Path | None = None,
     progress: Progress = SILENT,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    launch: LaunchSettings = LaunchSettings(),  # noqa: B008 - frozen
 ) -> TrainReport:
     """Train a new encoder–decoder to undo what `damage` does to raw texts, and write it to the folder `out`.
 
@@ -152,12 +161,17 @@ def pretrain_seq2seq(
         progress=progress,
         validate=(lambda m: objective.measure(m, valid_batches)) if len(held_out) else None,
         checkpoint_seconds=checkpoint_seconds,
+        processes=launch.processes,
+        sharding=launch.sharding,
         what="Pretraining",
     )
     save(model, out)
     write_settings(out, settings, damage)
     write_exposures(out, batches, fitted.steps, fitted.seen, whose)
-    return train_report(model, fitted, len(texts))
+    report = train_report(model, fitted, len(texts))
+    if len(held_out):
+        report["samples"] = sampled(model, objective, valid_batches, len(held_out), valid)
+    return report
 
 
 def with_frame(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -17,7 +17,7 @@ from catenary.train.batches import Batches
 from catenary.train.loop import CHECKPOINT_SECONDS, Fit, fit
 from catenary.train.objectives.measured import Measured
 from catenary.train.report import TrainReport, train_report, write_settings
-from catenary.train.settings import TrainSettings
+from catenary.train.settings import LaunchSettings, TrainSettings
 
 PROBLEM_TYPES = {"several": "multi_label_classification", "number": "regression"}
 
@@ -30,6 +30,7 @@ class Session:
     progress: Progress = SILENT
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     what: str = "Fine-tuning"
+    launch: LaunchSettings = field(default_factory=LaunchSettings)
 
 
 def learn(
@@ -51,6 +52,8 @@ def learn(
         validate=(lambda m: objective.measure(m, valid)) if len(valid.rows) else None,
         checkpoint_seconds=session.checkpoint_seconds,
         what=session.what,
+        processes=session.launch.processes,
+        sharding=session.launch.sharding,
     )
 
 
