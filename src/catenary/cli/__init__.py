@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "trace",
         "Trace an answer, artifact or document to what it was made of, or to all made from it.",
     ),
+    "diff": ("diff", "Show what sets two releases apart."),
     "review": ("review", "Give documents to reviewers, and see how far two of them agree."),
     "roles": ("roles", "Show who holds which roles; give or take one."),
     "signers": ("signers", "Show the people's public keys; revoke one."),
