@@ -8,11 +8,14 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from tests.cli.conftest import Catenary, ids
+from tests.serve.upstream_server import UpstreamServer
 from tests.stages.mail import OFFER, QUESTION, command, copied, environment
 
 
@@ -113,3 +116,39 @@ def test_other_machines_are_served_once_there_is_a_key(
     assert catenary(folder, "keys", "--revoke", made["made"]).code == 0
     with serving(folder, *everywhere, "--allow-remote") as http:  # all are revoked: that opens no door
         assert http.post("/v1/classify", json=asked, headers=key).status_code == 401
+
+
+def test_a_classifier_of_the_chain_guards_what_another_server_writes(
+    catenary: Catenary, signed: Path, tmp_path: Path
+) -> None:
+    folder = copied(signed, tmp_path)
+    told = [catenary(folder, "ask", "kind", text, "--json").json["texts"][0] for text in (OFFER, QUESTION)]
+    scores = [one["scores"]["offer"] for one in told]
+    [passes, blocked] = [text for _, text in sorted(zip(scores, (OFFER, QUESTION), strict=True))]
+    rule = {"classifier": {"endpoint": "kind", "labels": ["offer"], "above": sum(scores) / 2}}
+    with UpstreamServer() as there:
+        links, _, _ = (folder / "catenary.yaml").read_text("utf-8").partition("serve:")
+
+        def guarded(**rules: Any) -> None:
+            words = {"upstream": {"urls": [there.url], "model": "theirs"}}
+            serve = {"endpoints": {"kind": {"release": "kind"}, "words": words}, "guard": rules}
+            (folder / "catenary.yaml").write_text(links + yaml.safe_dump({"serve": serve}), "utf-8")
+
+        def ask(http: httpx.Client, text: str) -> tuple[str, str, Any]:
+            body = {"model": "words", "messages": [{"role": "user", "content": text}], "max_tokens": 3}
+            answer = http.post("/v1/chat/completions", json=body).json()
+            kept = http.get(f"/v1/receipts/{answer['receipt']['id']}").json()
+            return answer["choices"][0]["finish_reason"], answer["choices"][0]["message"]["content"], kept
+
+        guarded(input=[rule])
+        with serving(folder) as http:
+            assert ask(http, passes)[:2] == ("length", "word word word ")
+            reason, said, kept = ask(http, blocked)
+        assert (reason, said, kept["outcome"]) == ("content_filter", "", "blocked")
+        assert [(one["side"], one["action"]) for one in kept["guard"]] == [("input", "block")]
+        assert len(there.asked) == 1  # what is blocked goes nowhere
+        guarded(output=[{"classifier": {**rule["classifier"], "above": 0.0}}])
+        with serving(folder) as http:
+            reason, said, kept = ask(http, passes)
+        assert (reason, said, kept["guard"][0]["side"]) == ("content_filter", "", "output")
+        assert kept["answers"][0]["text"] == ""

@@ -78,6 +78,9 @@ def main(folder: Path, *, guarded: bool = False, **limits: Any) -> None:
     if (folder / "writer").is_dir():
         command = command_for(folder / "writer", "generate", engine="torch", threads=1)
         endpoints.append(Served("writer", "generate", LocalEngine(command), "rel-5", "released", "d5"))
+    if (folder / "vectors").is_dir():
+        command = command_for(folder / "vectors", "embed", engine="torch", threads=1)
+        endpoints.append(Served("vectors", "embed", LocalEngine(command), "rel-6", "released", "d6"))
     bounds = Limits(**limits)
     guard = Guard(
         (Injection(), PersonalData(["phone"])),

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.inference.bag_of_words import write_folder
-from tests.inference.writers import write_writer
+from tests.inference.writers import write_reader, write_writer
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,6 +43,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         folder = write_folder(tmp_path_factory.mktemp("served"))
         if writer:
             write_writer(folder / "writer")
+            write_reader(folder / "vectors", "embed")
         arguments = [f"{name}={value}" for name, value in limits.items()]
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.serve.application", str(folder), *arguments],

@@ -72,7 +72,10 @@ class Upstream:
         self._session = aiohttp.ClientSession(
             headers=self._headers,
             connector=aiohttp.TCPConnector(limit=0),
-            timeout=aiohttp.ClientTimeout(total=self._timeout, connect=min(10.0, self._timeout)),
+            # Of silence, not of the whole: an answer may be long, and the gateway has its own deadline.
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=min(10.0, self._timeout), sock_read=self._timeout
+            ),
             read_bufsize=1 << 16,
         )
 
