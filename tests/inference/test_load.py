@@ -35,6 +35,36 @@ def test_serving_a_release_loads_neither_torch_nor_sklearn(folder: Path) -> None
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.parametrize("task", ["classify", "tag"])
+def test_without_onnxruntime_and_torch_openvino_reads_the_onnx_file(folder: Path, task: str) -> None:
+    ask = "load(folder).classify(['好书'])[0].label" if task == "classify" else "reads_onnx(folder)"
+    code = (
+        "import sys; from pathlib import Path\n"
+        "sys.modules['onnxruntime'] = sys.modules['torch'] = None\n"
+        "import importlib.util as util; found = util.find_spec\n"
+        "util.find_spec = lambda name, *rest: None if name in ('onnxruntime', 'torch') else found(name, *rest)\n"
+        "from catenary.inference import load\n"
+        "from catenary.inference.openvino import reads_onnx\n"
+        f"folder = Path({str(folder)!r})\n"
+        f"told = {ask}\n"
+        "assert told in ('positive', True), told\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_numba_the_parts_that_serve_load_and_curation_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['numba'] = None\n"
+        "import catenary.server, catenary.serve.app, catenary.cli, catenary.chain.trace, catenary.stages\n"
+        "from catenary.data.personal_data import find; assert find('13800138000')\n"
+        "from catenary.errors import NotFound\n"
+        "try: import catenary.data.shingles\n"
+        "except NotFound as error: assert 'catenary[curate]' in str(error)\n"
+        "else: sys.exit('numba was not needed')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_importing_the_room_loads_no_engine() -> None:
     code = (
         "import sys, catenary.inference, catenary.serve\n"

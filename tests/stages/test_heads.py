@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from catenary.chain.run import run
 from catenary.chain.spec import load
 from catenary.config import Home
 from catenary.errors import InvalidInput
+from catenary.inference.does import does
+from catenary.inference.tag import load_tagger
 from catenary.stages import STAGES
 from catenary.store import Store
 from tests.chain.craft import Quiet
@@ -47,6 +50,8 @@ evaluations:
   reading: {{of: [nearest, reader], on: asked.test, metrics: [exact]}}
   topics: {{of: [topics], on: topics.test}}
   prices: {{of: [prices], on: prices.test}}
+releases:
+  names: {{from: names, quantise: int8, formats: [safetensors, onnx, openvino], gates: [{{parity: 0.9}}]}}
 """
 
 
@@ -97,6 +102,27 @@ def test_every_head_is_trained_and_measured_in_a_chain(tmp_path: Path) -> None:
     assert set(reports["topics"]["metrics"]["topics"]) == {"f1_micro", "f1", "accuracy"}
     assert reports["prices"]["metrics"]["prices"]["mae"]["value"] < 10
     assert (made["evaluations.names"].path / "zh/report.md").read_text("utf-8").count("实体")
+    released = made["releases.names"].path
+    [gate] = made["releases.names"].manifest.report["gates"]
+    assert gate["outcome"] == "passed"
+    assert gate["evidence"]["n"] > 100
+    assert does(released) == "tag"
+    asked = [list(sentences(3)[0][0])]
+    told = {name: tags_by(released, tmp_path / name, keep, asked) for name, keep in WEIGHTS.items()}
+    assert len({str(one) for one in told.values()}) == 1, told
+
+
+WEIGHTS = {"openvino": "openvino_model.*", "onnx": "model.onnx", "torch": "*.safetensors"}
+
+
+def tags_by(released: Path, folder: Path, keep: str, asked: list[list[str]]) -> list[list[str]]:
+    """What the release tags by one format's weights alone."""
+    shutil.copytree(released, folder)
+    kept = set(folder.glob(keep))
+    for pattern in WEIGHTS.values():
+        for file in set(folder.glob(pattern)) - kept:
+            file.unlink()
+    return load_tagger(folder).tag(asked)
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ releases:
     formats: [safetensors]
     gates: [{{metric: likely.light.reply_perplexity, better_than: likely.base.reply_perplexity}}, {{licences: [MIT]}}]
   served: {{from: light, quantise: int8, formats: [openvino], gates: [{{parity: 0.9}}]}}
+  translated: {{from: mt, quantise: int8, formats: [openvino], gates: [{{parity: 0.9}}]}}
 """
 
 
@@ -110,6 +111,14 @@ def test_writers_are_trained_and_measured_beside_their_controls(tmp_path: Path) 
     gate = reports["releases.served"]["gates"][0]
     assert gate["outcome"] == "passed"
     assert gate["evidence"]["n"] > 100
+    translated = reports["releases.translated"]["gates"][0]
+    assert translated["outcome"] == "passed"
+    assert translated["evidence"]["n"] > 30
+    assert translated["evidence"]["agreement"] > 0.9
+    writer = load_writer(made["releases.translated"].path, "generate")
+    [told] = writer.generate(["春夏秋冬"], GenerationSettings(max_tokens=8))
+    writer.close()
+    assert told.usage.completion_tokens
     writer = load_writer(served, "generate")
     [told] = writer.generate([[{"role": "user", "content": "春夏秋冬"}]], GenerationSettings(max_tokens=8))
     writer.close()
@@ -131,7 +140,11 @@ def test_writers_are_trained_and_measured_beside_their_controls(tmp_path: Path) 
         ("rank: 2", "rank: 0", "rank"),
         ("quantise: none", "quantise: int8", "as it was trained"),
         ("{licences: [MIT]}", "{parity: 0.9}", "parity"),
-        ("from: light, quantise: int8", "from: mt, quantise: int8", "encoder–decoder"),
+        (
+            "from: mt, quantise: int8, formats: [openvino]",
+            "from: mt, quantise: int8, formats: [gguf]",
+            "encoder–decoder",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_line(tmp_path: Path, old: str, new: str, message: str) -> None:

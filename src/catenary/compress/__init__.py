@@ -14,7 +14,7 @@ safetensors and ONNX (`export.py`) → a comparison on real texts (`parity.py`).
 from catenary.compress.export import FORMATS, Exported, Format, Quantisation, export, export_linear
 from catenary.compress.parity import Disagreement, Parity, parity
 from catenary.compress.quantise import Quantised, quantise
-from catenary.compress.token_parity import TokenParity, token_parity
+from catenary.compress.token_parity import TokenParity, pair_parity, token_parity
 from catenary.inference.int8_weights import load_quantised
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "export",
     "export_linear",
     "load_quantised",
+    "pair_parity",
     "parity",
     "quantise",
     "token_parity",

@@ -1,6 +1,7 @@
 """A trained model's folder as a release's: smaller, and able to serve without torch.
 
 model.onnx          what onnxruntime serves
+openvino_model.xml  and .bin: what OpenVINO serves
 model.safetensors   the same weights for torch and transformers
 model.pt2           torch's ExportedProgram
 config.json, tokenizer.json, tokenizer_config.json …
@@ -23,20 +24,29 @@ from catenary.compress.exported_program import PROGRAM_FILE, write_program
 from catenary.compress.quantise import quantise as quantise_folder
 from catenary.errors import InvalidInput
 from catenary.files import make_folder, write_whole
-from catenary.inference.folder import ONNX_FILE, SAFETENSORS_FILE
+from catenary.inference.folder import ONNX_FILE, OPENVINO_FILE, OPENVINO_WEIGHTS, SAFETENSORS_FILE
 from catenary.inference.int8_weights import load_quantised
 from catenary.progress import SILENT, Progress
 
 if TYPE_CHECKING:
+    from catenary.inference.openvino.weights import Precision
     from catenary.models import Model
 
-Format = Literal["safetensors", "onnx", "exported"]
+Format = Literal["safetensors", "onnx", "openvino", "exported"]
 Quantisation = Literal["bf16", "fp16", "int8", "int8-static", "int4"]
-FORMATS: tuple[Format, ...] = ("safetensors", "onnx", "exported")
-WEIGHTS: Mapping[Format, str] = {
-    "safetensors": SAFETENSORS_FILE,
-    "onnx": ONNX_FILE,
-    "exported": PROGRAM_FILE,
+FORMATS: tuple[Format, ...] = ("safetensors", "onnx", "openvino", "exported")
+WEIGHTS: Mapping[Format, Sequence[str]] = {
+    "safetensors": [SAFETENSORS_FILE],
+    "onnx": [ONNX_FILE],
+    "openvino": [OPENVINO_FILE, OPENVINO_WEIGHTS],
+    "exported": [PROGRAM_FILE],
+}
+# What each format cannot hold.
+LACKS: Mapping[Format, frozenset[str]] = {
+    "safetensors": frozenset({"int4"}),
+    "onnx": frozenset(),
+    "openvino": frozenset({"bf16", "fp16", "int8-static"}),
+    "exported": frozenset({"bf16", "fp16", "int8", "int8-static", "int4"}),
 }
 HALVES = ("bf16", "fp16")
 CALIBRATED = ("int8-static", "int4")
@@ -59,8 +69,8 @@ def export(
     texts: Sequence[str] = (),
     progress: Progress = SILENT,
 ) -> Exported:
-    """Write the classifier in folder `source` into folder `target` in `formats`, with weights in the precision
-    `quantise` or as it is.
+    """Write the classifier or tagger in folder `source` into folder `target` in `formats`, with weights in the
+    precision `quantise` or as it is.
 
     With int8 the ONNX file holds the same numbers as the safetensors file. `texts` are for the precisions that are
     calibrated. The same model and texts give the same bytes.
@@ -88,12 +98,19 @@ def export(
         rows = _rows(source, texts) if quantise in CALIBRATED else []
         exported = onnx_model(model, precision=quantise or "float32", rows=rows)
         write_whole(target / ONNX_FILE, exported.SerializeToString(deterministic=True))
+    if "openvino" in formats:
+        from catenary.inference.openvino.convert import write_openvino
+
+        precision: Precision = "int4" if quantise == "int4" else "f32" if quantise is None else "int8"
+        write_openvino(models.load(source).float(), target, precision)
     if "exported" in formats:
         write_program(model, target / PROGRAM_FILE)
     if "safetensors" not in formats:
         (target / SAFETENSORS_FILE).unlink()
     progress.advance(1)
-    sizes = {WEIGHTS[name]: (target / WEIGHTS[name]).stat().st_size for name in FORMATS if name in formats}
+    sizes = {
+        file: (target / file).stat().st_size for name in FORMATS if name in formats for file in WEIGHTS[name]
+    }
     return Exported(sizes, trained_bytes=(source / SAFETENSORS_FILE).stat().st_size)
 
 
@@ -116,13 +133,12 @@ def _check(quantise: Quantisation | None, formats: Collection[Format]) -> None:
             got=", ".join(formats),
             expected=", ".join(FORMATS),
         )
-    lacks = {"int4": {"safetensors", "exported"}, "int8": {"exported"}, "int8-static": {"exported"}}
-    refused = set(formats) & (lacks.get(quantise or "", set()) if quantise not in HALVES else {"exported"})
+    refused = {name for name in formats if quantise in LACKS[name]}
     if refused:
         raise InvalidInput(
             "This format does not hold weights of this precision.",
             got=f"{quantise}, {', '.join(sorted(refused))}",
-            expected="int4 as onnx; bf16, fp16 and int8 as safetensors or onnx; exported as it was trained",
+            expected="int4 as onnx or openvino; bf16 and fp16 as safetensors or onnx; exported as it was trained",
         )
 
 

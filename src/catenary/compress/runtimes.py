@@ -125,6 +125,30 @@ def _program(folder: Path, rows: Rows) -> list[int]:
 
 
 def _openvino(folder: Path, rows: Rows) -> list[int]:
+    from catenary.inference.does import does
+
+    return (
+        _openvino_reads(folder, rows)
+        if does(folder) in ("classify", "tag")
+        else _openvino_writes(folder, rows)
+    )
+
+
+def _openvino_reads(folder: Path, rows: Rows) -> list[int]:
+    import numpy as np
+
+    from catenary.inference.openvino.reader import openvino_forward
+
+    forward = openvino_forward(folder, 1)
+    found = []
+    for row in rows:
+        ids_1T = np.array([list(row)], dtype=np.int64)
+        logits = forward(ids_1T, np.ones_like(ids_1T))
+        found.append(int(logits.reshape(-1, logits.shape[-1])[-1].argmax()))
+    return found
+
+
+def _openvino_writes(folder: Path, rows: Rows) -> list[int]:
     from catenary.inference.generator_folder import open_generator
     from catenary.inference.openvino.paged import OpenVinoModel
     from catenary.inference.scheduler import Chunk

@@ -1,4 +1,4 @@
-"""Does a decoder's export choose the tokens that the trained model does? Asked at every place of real texts.
+"""Does a writer's export choose the tokens that the trained model does? Asked at every place of real texts.
 
 Both read the same text, so one other choice does not lead all that follows astray, as it would in free writing.
 """
@@ -66,6 +66,48 @@ def token_parity(
     if not places:
         raise InvalidInput("Parity needs at least one text.")
     return TokenParity(same / places, places, nats / places)
+
+
+def pair_parity(
+    trained: Model,
+    folder: Path,
+    pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
+    *,
+    progress: Progress = SILENT,
+) -> TokenParity:
+    """As `token_parity`, of an encoder–decoder: pairs of what is read and what is written, each with its end."""
+    from catenary.inference.openvino.rows import OpenVinoSeq2Seq
+
+    served = OpenVinoSeq2Seq(folder, trained.config)
+    same = places = 0
+    nats = 0.0
+    progress.begin("comparing", total=len(pairs), unit="texts")
+    for source, target in pairs:
+        read, written = list(source), list(target)[:TOKENS_EACH]
+        if not read or not written:
+            continue
+        ours_TV = _target_logits(trained, read, written)
+        rows, theirs_1V = served.start([read], len(written))
+        for at, token in enumerate(written):
+            same += int(ours_TV[at].argmax() == theirs_1V[0].argmax())
+            nats += float(log_softmax(ours_TV[at])[token] - log_softmax(theirs_1V[0])[token])
+            if at + 1 < len(written):
+                theirs_1V = rows.read([token])
+        places += len(written)
+        progress.advance(1)
+    if not places:
+        raise InvalidInput("Parity needs at least one text.")
+    return TokenParity(same / places, places, nats / places)
+
+
+def _target_logits(model: Model, source: list[int], target: list[int]) -> NDArray[np.float32]:
+    import torch
+
+    start = model.config.decoder_start_token_id or 0
+    with torch.inference_mode():
+        output = model(torch.tensor([source]), None, decoder_input_ids=torch.tensor([[start, *target[:-1]]]))
+        logits_TV: NDArray[np.float32] = output.logits[0].float().numpy()
+    return logits_TV
 
 
 def _logits(model: Model, ids: list[int]) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
     export_writer(trained_folder, release_folder, "int8", ["openvino", "gguf"])
 
 model.safetensors holds it as it was trained, in bf16 or in fp16; int8 and int4 are for what serves:
-OpenVINO and llama.cpp.
+OpenVINO and, of decoders, llama.cpp.
 """
 
 from __future__ import annotations

@@ -9,10 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from catenary.errors import NotFound
+
+try:
+    import numba
+except ModuleNotFoundError as error:
+    raise NotFound(
+        "Curation needs a package that is not installed.",
+        got=str(error),
+        next="pip install 'catenary[curate]'",
+    ) from None
 
 P = ParamSpec("P")
 R = TypeVar("R")

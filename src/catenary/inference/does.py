@@ -21,8 +21,6 @@ def does(folder: Path) -> Does:
         return task.name
     if (folder / "members").is_dir():
         return "classify"
-    if (folder / OPENVINO_FILE).is_file():
-        return "generate"
     config = read_json(folder / "config.json")
     if config.get("family") == "hmm":
         return "tag"
@@ -37,4 +35,4 @@ def does(folder: Path) -> Does:
         return "generate"
     if any(part in names for part in ("ConditionalGeneration", "MTModel", "Marian")):
         return "translate"
-    return "embed"
+    return "generate" if (folder / OPENVINO_FILE).is_file() and not names else "embed"

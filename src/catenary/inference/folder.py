@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ONNX_FILE = "model.onnx"
 OPENVINO_FILE = "openvino_model.xml"
+OPENVINO_WEIGHTS = "openvino_model.bin"
 OPENVINO_READER = "openvino_reader.xml"  # of an encoder–decoder: what reads a text once,
 OPENVINO_WRITER = "openvino_writer.xml"  # and what writes a token a step
 SAFETENSORS_FILE = "model.safetensors"

@@ -53,9 +53,10 @@ def load(
     """The model in `folder` (or in a GGUF file), ready to classify, to generate or to embed.
 
     `engine` "auto" takes the first whose weights are there: `openvino_model.xml` by openvino, `model.onnx` by
-    onnxruntime, `model.safetensors` by torch; to generate from safetensors it takes openvino where that is installed.
-    openvino then converts the model (int8) once and keeps what it made: its answers are not to the bit the trained
-    model's, which are torch's. `threads` bounds the engine's threads; None is one a core.
+    onnxruntime (by openvino where that is not installed), `model.safetensors` by torch; to generate from safetensors it
+    takes openvino where that is installed. openvino then converts the model (int8) once and keeps what it made: its
+    answers are not to the bit the trained model's, which are torch's. `threads` bounds the engine's threads; None is
+    one a core.
 
     Raises NotFound for a missing folder or file, Damaged for one that does not parse, InvalidInput for parts
     that do not fit together or a model that does something else, Refused for pickled weights.
@@ -97,7 +98,7 @@ def _engine_for(folder: Path, task: TaskName) -> str:
     if has_graph(folder):
         return "openvino"
     if task == "classify" and (folder / ONNX_FILE).is_file():
-        return "onnxruntime"
+        return "onnxruntime" if find_spec("onnxruntime") is not None else "openvino"
     if any((folder / name).is_file() for name in (SAFETENSORS_FILE, SAFETENSORS_INDEX)):
         family = str(read_json(folder / "config.json").get("family"))
         if task == "generate" and family not in ENGINE_OF_FAMILY and find_spec("openvino") is not None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from catenary.data.tags import cut, entities_of, may_follow, names_entities
 from catenary.errors import InvalidInput
 from catenary.inference.batches import TOKENS_PER_BATCH, TokenisedText, batches, check_unicode
-from catenary.inference.folder import ONNX_FILE, TextModelFolder, open_text_model, read_json
+from catenary.inference.folder import ONNX_FILE, TextModelFolder, has_graph, open_text_model, read_json
 from catenary.inference.port import Stop, go_on, never
 from catenary.inference.transformer import Forward
 from catenary.inference.windows import word_windows
@@ -50,7 +51,8 @@ class Tagger(Protocol):
 
 
 def load_tagger(folder: Path, *, threads: int | None = None) -> Tagger:
-    """The tagger in `folder`: `model.onnx` by onnxruntime, `model.safetensors` by torch, or a hidden Markov model.
+    """The tagger in `folder`: `openvino_model.xml` by openvino, `model.onnx` by onnxruntime (by openvino where that is
+    not installed), `model.safetensors` by torch, or a hidden Markov model.
 
     Raises what `load` raises, and InvalidInput for a model that tags nothing.
     """
@@ -67,6 +69,10 @@ def load_tagger(folder: Path, *, threads: int | None = None) -> Tagger:
             expected="a model with `task: tag`",
         )
     opened = open_text_model(folder)
+    if has_graph(folder) or ((folder / ONNX_FILE).is_file() and find_spec("onnxruntime") is None):
+        from catenary.inference.openvino.reader import openvino_forward
+
+        return TransformerTagger(opened, openvino_forward(folder, 1))
     if (folder / ONNX_FILE).is_file():
         from catenary.inference.onnx_engine import onnx_forward
 

@@ -43,7 +43,7 @@ _WEIGHTS = {
     "safetensors": ("*.safetensors",),
     "onnx": ("model.onnx",),
     "exported": ("model.pt2",),
-    "openvino": ("openvino_model.xml", "openvino_model.bin"),
+    "openvino": ("openvino_*.xml", "openvino_*.bin"),
     "gguf": ("model.gguf",),
 }
 

@@ -26,12 +26,13 @@ from catenary.chain.gates import Comparison, Facts, Metric, ParityGate, judge, s
 from catenary.chain.stage import Estimate, ShaOf, Stage, Work
 from catenary.data.texts import texts_of
 from catenary.errors import InvalidInput
-from catenary.stages.exports import Exports, precisions_tried
+from catenary.stages.exports import NOTHING_HELD_OUT, Exports, precisions_tried
 from catenary.stages.open_model import open_model
 from catenary.stages.release_settings import Precision, ReleaseSettings, check, inputs
 from catenary.store import Artifact
 
 WRITER_STAGES = ("chat", "preference", "seq2seq", "tune_seq2seq")
+READER_STAGES = ("finetune", "finetune_tag")
 DECODER_STAGES = ("chat", "preference")
 PARITY_TEXTS = 5000  # held-out documents that trained and exported model both answer
 PARITY_TALKS = 100  # and that both read, place by place, where the model writes
@@ -60,12 +61,12 @@ def run(work: Work[ReleaseSettings]) -> Mapping[str, Any]:
     settings = work.settings
     model = work.inputs["from"]
     writes = model.stage in WRITER_STAGES
-    if model.stage != "finetune" and not writes:
+    if model.stage not in READER_STAGES and not writes:
         raise InvalidInput(
             "Models of this kind are not released by this version.",
             where=work.link,
             got=f"{work.names['from']} ({model.stage})",
-            expected="a model with `init:` and a `task:` of classify, chat, preference, translate or summarise",
+            expected="a model with `init:` and a `task:` of classify, tag, chat, preference, translate or summarise",
         )
     work.progress.begin("exporting", total=2 + len(settings.gates), unit="steps")
     lineage = [*work.ancestors(model.id), model]
@@ -156,10 +157,12 @@ def _agreement(
     work: Work[ReleaseSettings], exports: Exports, lineage: Sequence[Artifact]
 ) -> Mapping[str, Any]:
     """How the export that is served agrees with the trained model."""
+    if work.inputs["from"].stage == "finetune_tag":
+        return _tag_parity(work, lineage)
     if not exports.writes:
         return _parity(work, lineage)
     if "openvino" in work.settings.formats:
-        return _token_parity(work, lineage)
+        return _token_parity(work, lineage) if exports.decoder else _pair_parity(work, lineage)
     return exports.agreement("gguf", work.out)
 
 
@@ -199,26 +202,69 @@ def _token_parity(work: Work[ReleaseSettings], lineage: Sequence[Artifact]) -> M
     from catenary.stages.dialogues import preferences_of, talks_of
 
     trained = work.inputs["from"]
-    dataset = next(artifact for artifact in lineage if artifact.id == trained.manifest.inputs["from"])
+    dataset = _tuned_on(work, lineage)
     talks = []
     for split in ("test", "valid"):
         if trained.stage == "preference":
-            held_out = preferences_of(dataset.path, split)
+            held_out = preferences_of(dataset, split)
             talks += [[*prompt, {"role": "assistant", "content": reply}] for prompt, reply, _ in held_out]
         else:
-            talks += talks_of(dataset.path, split)
+            talks += talks_of(dataset, split)
     if not talks:
-        raise InvalidInput(
-            "There are no held-out documents to compare the exported model on.",
-            where=work.link,
-            expected="a dataset whose `split:` gives `test` or `valid` a share",
-        )
+        raise NOTHING_HELD_OUT
     opened = open_generator(work.out)
     texts = [
         list(opened.tokenizer.encode(opened.template.render(talk), add_special_tokens=False).ids)
         for talk in talks[:PARITY_TALKS]
     ]
     return asdict(token_parity(open_model(work, trained), work.out, texts))
+
+
+def _pair_parity(work: Work[ReleaseSettings], lineage: Sequence[Artifact]) -> Mapping[str, Any]:
+    """The same of an encoder–decoder, on held-out pairs."""
+    from catenary.compress import pair_parity
+    from catenary.stages.dialogues import pairs_of
+    from catenary.tokenizer import load as load_tokenizer
+
+    trained, dataset = open_model(work, work.inputs["from"]), _tuned_on(work, lineage)
+    tokenizer = load_tokenizer(work.out)
+    eos = trained.config.eos_token_id
+    end = eos[0] if isinstance(eos, tuple) else eos
+    longest = trained.config.max_position_embeddings - 1
+    ends = [] if end is None else [end]
+    pairs = []
+    for split in ("test", "valid"):
+        _, sources, targets = pairs_of(dataset, split)
+        read, written = (tokenizer.encode_batch(side) for side in (sources, targets))
+        pairs += [([*a[:longest], *ends], [*b[:longest], *ends]) for a, b in zip(read, written, strict=True)]
+    if not pairs:
+        raise NOTHING_HELD_OUT
+    return asdict(pair_parity(trained, work.out, pairs[:PARITY_TALKS], progress=work.progress))
+
+
+def _tag_parity(work: Work[ReleaseSettings], lineage: Sequence[Artifact]) -> Mapping[str, Any]:
+    """The share of held-out words that the export tags as the trained model does."""
+    from catenary.inference.tag import load_tagger
+    from catenary.stages.tagged import TagViewSettings, tagged_of
+
+    told = work.inputs["from"].manifest.settings
+    view = TagViewSettings(**{name: told[name] for name in TagViewSettings.model_fields}).view
+    dataset = _tuned_on(work, lineage)
+    words = [row for split in ("test", "valid") for row in tagged_of(dataset, split, view).words]
+    if not words:
+        raise NOTHING_HELD_OUT
+    trained, export = (
+        load_tagger(path).tag(words[:PARITY_TEXTS]) for path in (work.inputs["from"].path, work.out)
+    )
+    pairs = [
+        pair for one, other in zip(trained, export, strict=True) for pair in zip(one, other, strict=True)
+    ]
+    return {"agreement": sum(a == b for a, b in pairs) / len(pairs), "n": len(pairs)}
+
+
+def _tuned_on(work: Work[ReleaseSettings], lineage: Sequence[Artifact]) -> Path:
+    wanted = work.inputs["from"].manifest.inputs["from"]
+    return next(artifact.path for artifact in lineage if artifact.id == wanted)
 
 
 def _evaluations(inputs: Mapping[str, Artifact]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -254,16 +300,11 @@ def _parity(work: Work[ReleaseSettings], lineage: Sequence[Artifact]) -> Mapping
     from catenary.compress import parity
     from catenary.inference import load
 
-    trained = next(artifact for artifact in lineage if artifact.id == work.inputs["from"].id)
-    dataset = next(artifact for artifact in lineage if artifact.id == trained.manifest.inputs["from"])
-    texts = [*texts_of(dataset.path, "test"), *texts_of(dataset.path, "valid")][:PARITY_TEXTS]
+    dataset = _tuned_on(work, lineage)
+    texts = [*texts_of(dataset, "test"), *texts_of(dataset, "valid")][:PARITY_TEXTS]
     if not texts:
-        raise InvalidInput(
-            "There are no held-out documents to compare the exported model on.",
-            where=work.link,
-            expected="a dataset whose `split:` gives `test` or `valid` a share",
-        )
-    return asdict(parity(load(trained.path).classify, load(work.out).classify, texts))
+        raise NOTHING_HELD_OUT
+    return asdict(parity(load(work.inputs["from"].path).classify, load(work.out).classify, texts))
 
 
 def _licences(lineage: Sequence[Artifact]) -> dict[str, list[str]]:

@@ -15,6 +15,7 @@ from catenary.chain.stage import Ref, Settings, references
 from catenary.errors import InvalidInput
 from catenary.stages.chat import ChatStageSettings, PreferenceStageSettings
 from catenary.stages.evaluate import METRICS, EvaluateSettings
+from catenary.stages.finetune_tag import FinetuneTagSettings
 from catenary.stages.seq2seq import NewSeq2SeqSettings, TunedSeq2SeqSettings
 
 WRITERS = (ChatStageSettings, PreferenceStageSettings, NewSeq2SeqSettings, TunedSeq2SeqSettings)
@@ -28,6 +29,7 @@ _HALVES: frozenset[Precision] = frozenset({"none", "bf16", "fp16"})
 CLASSIFIER: Mapping[Format, frozenset[Precision]] = {
     "safetensors": _HALVES | {"int8", "int8-static"},
     "onnx": _HALVES | {"int8", "int8-static", "int4"},
+    "openvino": frozenset({"none", "int8", "int4"}),
     "exported": frozenset({"none"}),
 }
 DECODER: Mapping[Format, frozenset[Precision]] = {
@@ -36,7 +38,10 @@ DECODER: Mapping[Format, frozenset[Precision]] = {
     "gguf": _HALVES | {"int8", "int4"},
     "exported": frozenset({"none"}),
 }
-ENCODER_DECODER: Mapping[Format, frozenset[Precision]] = {"safetensors": _HALVES}
+ENCODER_DECODER: Mapping[Format, frozenset[Precision]] = {
+    "safetensors": _HALVES | {"int8", "int4"},  # beside openvino: as it was trained
+    "openvino": frozenset({"none", "int8", "int4"}),
+}
 SMALL_FORMATS = {"openvino", "gguf"}
 
 
@@ -135,10 +140,14 @@ def _check_formats(settings: ReleaseSettings, model: BaseModel) -> None:
     fit = all(fmt in holds for fmt in formats)
     if settings.choose is None:
         fit = fit and all(settings.quantise in holds[fmt] for fmt in formats)
-    if decoder and settings.choose is None and settings.quantise in ("int8", "int4"):
+    if writes and settings.choose is None and settings.quantise in ("int8", "int4"):
         fit = fit and bool(SMALL_FORMATS & set(formats))
-    if settings.choose is not None and writes and not decoder:
-        fit = False
+    if settings.choose is not None and ((writes and not decoder) or isinstance(model, FinetuneTagSettings)):
+        raise InvalidInput(
+            "A precision is chosen for classifiers and for decoders.",
+            got=settings.choose,
+            expected="`quantise: int8`, or `none`",
+        )
     if not fit:
         raise _refused(settings, writes=writes, decoder=decoder)
     served = SMALL_FORMATS & set(formats)
@@ -153,15 +162,14 @@ def _refused(settings: ReleaseSettings, *, writes: bool, decoder: bool) -> Inval
     got = f"{settings.choose or settings.quantise}, {', '.join(settings.formats)}"
     if not writes:
         return InvalidInput(
-            "What does not write is released as safetensors (not int4), ONNX, or exported (as it was trained).",
+            "What does not write is released as safetensors (not int4), ONNX, openvino, or exported "
+            "(as it was trained).",
             got=got,
-            expected="`quantise: int8` or `none`, and `formats` of safetensors and onnx",
+            expected="`quantise: int8` or `none`, and `formats` of safetensors, onnx and openvino",
         )
     return InvalidInput(
         "A decoder is released as safetensors (as it was trained), openvino, gguf or exported; "
-        "an encoder–decoder as safetensors.",
+        "an encoder–decoder as safetensors or openvino.",
         got=got,
-        expected="`quantise: int8` with `formats: [openvino]`"
-        if decoder
-        else "`quantise: none` and `formats: [safetensors]`",
+        expected="`quantise: int8` with `formats: [openvino]`",
     )

@@ -13,11 +13,12 @@ Needs openvino and tokenizers; torch only where a folder has no openvino_model.x
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from catenary.errors import NotFound
-from catenary.inference.folder import OPENVINO_FILE, has_graph
+from catenary.inference.folder import ONNX_FILE, OPENVINO_FILE, SAFETENSORS_FILE, has_graph
 from catenary.inference.openvino.weights import Precision
 from catenary.inference.port import Generator
 
@@ -82,10 +83,17 @@ def openvino_reader(folder: Path, task: Literal["classify", "embed"], threads: i
         from catenary.inference.openvino.reader import OpenVinoEmbedder, openvino_classifier
     except ModuleNotFoundError as error:
         raise missing(error) from None
-    folder = converted(folder, head="embed" if task == "embed" else None)
+    if task == "embed" or not reads_onnx(folder):
+        folder = converted(folder, head="embed" if task == "embed" else None)
     if task == "embed":
         return OpenVinoEmbedder(open_tokenized_model(folder), threads)
     return openvino_classifier(open_text_model(folder), threads)
+
+
+def reads_onnx(folder: Path) -> bool:
+    """Whether OpenVINO reads the folder's ONNX file as it is: there is no graph, and nothing to make one with."""
+    convertible = (folder / SAFETENSORS_FILE).is_file() and find_spec("torch") is not None
+    return (folder / ONNX_FILE).is_file() and not has_graph(folder) and not convertible
 
 
 def missing(error: ModuleNotFoundError) -> NotFound:

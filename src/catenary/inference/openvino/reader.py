@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from catenary.errors import Damaged
 from catenary.inference.batches import Batch, batches, tokenise
-from catenary.inference.folder import OPENVINO_FILE, Opened, TextModelFolder
+from catenary.inference.folder import ONNX_FILE, OPENVINO_FILE, Opened, TextModelFolder
 from catenary.inference.onnx_engine import INPUTS, OUTPUT, cores
 from catenary.inference.port import Embeddings, Stop, go_on, never
 from catenary.inference.transformer import Forward, TransformerClassifier
@@ -72,7 +72,9 @@ def openvino_forward(folder: Path, workers: int, *, exact: bool = False) -> Forw
     `exact`: all arithmetic in float32. Raises Damaged for a graph that cannot be read or takes other inputs.
     """
     core = ov.Core()
-    file = folder / OPENVINO_FILE
+    # What is released as ONNX alone, or read where there is no torch to convert with: OpenVINO reads it as it is.
+    graph, exported = folder / OPENVINO_FILE, folder / ONNX_FILE
+    file = exported if exported.is_file() and not graph.is_file() else graph
     settings: dict[str, Any] = {
         "NUM_STREAMS": workers,
         "INFERENCE_NUM_THREADS": workers,
