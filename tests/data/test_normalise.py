@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from catenary.data.normalise import NormaliseSettings, normalised, normalised_text
+from catenary.data.normalise import NormaliseSettings, by_points, normalised, normalised_text
 
 ALL = [
     NormaliseSettings(unicode=form, punctuation=punctuation, whitespace=space)
@@ -79,8 +79,34 @@ def test_twice_is_once(text: str, chosen: NormaliseSettings) -> None:
     assert normalised_text(once, chosen) == once
 
 
-@given(st.lists(st.text()))
+# What the rules look at: white space, line ends, controls, joiners, full width, marks that combine, plain letters.
+TRICKY = st.text(
+    st.sampled_from(
+        "ab ,\t\n\r\x0b\x85\u00a0\u2028\u3000\u200b\u200c\u200d\ufeffＡ！，…悬é\u0301½ｶﾞ한\u11ab😀\ufa6cſ"
+    )
+)
+
+
+@given(st.lists(st.text() | TRICKY), st.sampled_from(ALL))
+@example(["a", "\u200d悬"], ALL[0])
+@example(["a\r", "\n"], ALL[2])
 @settings(deadline=None)
-def test_a_column_is_its_texts(texts: list[str]) -> None:
+def test_a_column_is_its_texts(texts: list[str], chosen: NormaliseSettings) -> None:
     column = pa.array(texts, pa.large_string())
-    assert normalised(column, NormaliseSettings()).to_pylist() == [normalised_text(text) for text in texts]
+    assert normalised(column, chosen).to_pylist() == [normalised_text(text, chosen) for text in texts]
+
+
+@given(st.lists(st.text() | TRICKY), st.sampled_from(ALL))
+@example(["\U000e0041\ue000\U0010ffff悬"], ALL[0])
+@settings(max_examples=300, deadline=None)
+def test_one_pass_is_rule_by_rule(texts: list[str], chosen: NormaliseSettings) -> None:
+    column = pa.array(texts, pa.large_string())
+    assert normalised(column, chosen).to_pylist() == by_points(column, chosen).to_pylist()
+
+
+def test_every_character_is_rewritten_as_by_its_code_point() -> None:
+    chars = [f"悬{chr(point)}链 {chr(point)}" for point in range(0x32400) if not 0xD800 <= point < 0xE000]
+    chars += [f"悬{chr(point)}链" for point in range(0x32400, 0x110000, 61)]
+    column = pa.array(chars, pa.large_string())
+    for chosen in (NormaliseSettings(), NormaliseSettings(unicode="nfc", whitespace="single")):
+        assert normalised(column, chosen).equals(by_points(column, chosen))

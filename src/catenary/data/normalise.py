@@ -30,9 +30,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from catenary.data import rewrite
 from catenary.data.batches import Rows, kept_rows, texts_at, with_texts
 from catenary.data.codepoints import CODEPOINTS, Codepoints, codepoints, texts_of
 from catenary.data.repair import in_script, repaired_column
+from catenary.data.rewrite import rewritten
 from catenary.data.step_settings import NormaliseSettings
 
 CHINESE_PUNCTUATION = "！（），：；？［］～…‥"  # what NFKC would change of GB/T 15834's marks
@@ -57,11 +59,58 @@ def normalised(texts: pa.LargeStringArray, settings: NormaliseSettings) -> pa.La
     """The normalised texts of a column."""
     if settings.repair:
         texts = repaired_column(texts)
+    if settings.punctuation == "full" or settings.whitespace == "keep":
+        texts = by_points(texts, settings)
+    else:
+        texts = _at_once(texts, settings)
+    return texts if settings.chinese == "keep" else in_script(texts, settings.chinese)
+
+
+def _at_once(texts: pa.LargeStringArray, settings: NormaliseSettings) -> pa.LargeStringArray:
+    """Rules 1 to 4 in one pass over the bytes, but for the few texts with characters that join with others."""
+    new, hard = rewritten(
+        texts, _entries(settings.unicode, settings.punctuation), settings.whitespace == "lines"
+    )
+    rows = np.flatnonzero(hard)
+    if not len(rows):
+        return new
+    others = by_points(texts.take(pa.array(rows)), settings)
+    order = np.arange(len(texts), dtype=np.int64)
+    order[rows] = len(texts) + np.arange(len(rows))
+    return pa.concat_arrays([new, others]).take(pa.array(order))
+
+
+def by_points(texts: pa.LargeStringArray, settings: NormaliseSettings) -> pa.LargeStringArray:
+    """Rules 1 to 4, each over the code points of all texts."""
     points = _without_controls(codepoints(texts))
     points = _in_form(points, settings)
     points = _spaced(points, settings.whitespace)
-    texts = texts_of(points)
-    return texts if settings.chinese == "keep" else in_script(texts, settings.chinese)
+    return texts_of(points)
+
+
+@cache
+def _entries(form: Literal["nfkc", "nfc", "none"], punctuation: str) -> npt.NDArray[np.uint32]:
+    """For each code point what `rewritten` writes for it."""
+    same = np.arange(CODEPOINTS, dtype=np.uint32)
+    new = same
+    if form != "none":
+        new = _changed_by("NFKC" if form == "nfkc" else "NFC").copy()
+        if form == "nfkc" and punctuation != "half":
+            new[[ord(char) for char in CHINESE_PUNCTUATION]] = [ord(char) for char in CHINESE_PUNCTUATION]
+    hard = (new == CODEPOINTS) | (_utf8_size(new) > _utf8_size(same))
+    entries = np.where(hard, np.uint32(rewrite.HARD), new)
+    entries[~hard & _blanks()[np.where(hard, 0, new)]] = rewrite.BLANK | 0x20
+    roles = _roles()
+    entries[roles == NEWLINE] = rewrite.FEED
+    entries[0x0A] = rewrite.FEED
+    entries[roles == CARRIAGE] = rewrite.CARRIAGE
+    entries[roles == JOINER] |= rewrite.JOINER
+    entries[roles == GONE] = rewrite.GONE
+    return entries
+
+
+def _utf8_size(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
+    return np.digitize(points, (0x80, 0x800, 0x10000))
 
 
 def normalised_text(text: str, settings: NormaliseSettings | None = None) -> str:
@@ -117,15 +166,16 @@ def _without_controls(points: Codepoints) -> Codepoints:
     at = np.flatnonzero(roles == CARRIAGE)
     if len(at):  # CR LF loses the CR; a CR alone is a line end
         followed = np.zeros(len(at), dtype=np.bool_)
-        inner = at + 1 < len(values)
+        inner = ~np.isin(at + 1, points.starts)
         followed[inner] = values[at[inner] + 1] == 0x0A
         values = values.copy()
         values[at[~followed]] = 0x0A
         keep[at[followed]] = False
     at = np.flatnonzero(roles == JOINER)
     if len(at):
-        before = values[np.maximum(at - 1, 0)] > 0x7F
-        after = values[np.minimum(at + 1, len(values) - 1)] > 0x7F
+        first, last = np.isin(at, points.starts), np.isin(at + 1, points.starts)
+        before = first | (values[at - 1] > 0x7F)
+        after = last | (values[np.minimum(at + 1, len(values) - 1)] > 0x7F)
         keep[at[~(before & after)]] = False
     return Codepoints(values, points.starts).filtered(keep)
 
@@ -154,7 +204,7 @@ def _changed_by(form: Literal["NFC", "NFKC"]) -> npt.NDArray[np.uint32]:
 def _joining() -> frozenset[int]:
     """Characters that may compose with the one before them: combining marks, Hangul's vowels and finals, a few more."""
     found = set(range(*HANGUL_JAMO))
-    for point in range(CODEPOINTS):
+    for point in range(0x32400):
         parts = unicodedata.decomposition(chr(point)).split()
         if len(parts) == 2 and not parts[0].startswith("<"):
             found.add(int(parts[1], 16))

@@ -68,7 +68,7 @@ class Kind:
 
 STEPS: dict[str, Kind] = {
     "extract": Kind(ExtractSettings, 1, ("extract", "extract")),
-    "normalise": Kind(NormaliseSettings, 1, ("normalise", "normalise")),
+    "normalise": Kind(NormaliseSettings, 2, ("normalise", "normalise")),
     "language": Kind(LanguageSettings, 1, ("language", "language")),
     "length": Kind(LengthSettings, 1, ("quality", "length")),
     "quality": Kind(QualitySettings, 1, ("quality", "quality")),
