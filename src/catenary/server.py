@@ -44,6 +44,7 @@ NO_KEY = "-"
 
 def gateway(chain: Chain, store: Store, *, unreleased: bool = False) -> Gateway:
     """All endpoints of a chain, ready to be run. Raises what `open_endpoint` raises."""
+    from catenary.applications import open_app
     from catenary.serve.admission import Admission
     from catenary.serve.cache import Cache
     from catenary.serve.callers import Callers, KeySource
@@ -53,16 +54,17 @@ def gateway(chain: Chain, store: Store, *, unreleased: bool = False) -> Gateway:
     from catenary.serve.metrics import Metrics
 
     settings = chain.serve
-    if not settings.endpoints:
+    if not settings.endpoints and not chain.apps:
         raise NotFound(
             "The chain declares no endpoint.",
-            expected="`serve: {endpoints: {name: {release: …}}}`",
+            expected="`serve: {endpoints: {name: {release: …}}}`, or `apps:`",
             next="catenary schema",
         )
     served = {name: open_served(chain, store, name, unreleased=unreleased) for name in settings.endpoints}
+    apps = {name: open_app(chain, store, name, served, unreleased=unreleased) for name in chain.apps}
     limits = replace(Limits(), **settings.limits.model_dump(exclude_none=True))
     made = Gateway(
-        endpoints=served,
+        endpoints={**served, **{one.name: one for one in apps.values()}},
         ledger=Ledger(save_answers_in(store)),
         get_receipt=lambda id: dict(store.receipt(id).body),
         trace=lambda id: trace(

@@ -15,6 +15,7 @@ PAGES = (
     "README.md",
     "README.zh-CN.md",
     "docs/structure.md",
+    "docs/applications.md",
     "docs/finetuning.md",
     "docs/sources.md",
     "docs/sources.zh.md",

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
+from catenary.chain.app_settings import named_by
 from catenary.chain.lock import write_lock
 from catenary.chain.plan import Plan, Planned
 from catenary.chain.report_to import Reported, Sink, sinks
@@ -70,6 +71,11 @@ def run(plan: Plan, store: Store, watcher: Watcher, only: Collection[str] | None
         made = outcomes.get(f"releases.{endpoint.release}")
         if made:
             store.point(chain.project.name, f"endpoints.{name}", made.artifact.id)
+    for name, app in chain.apps.items():
+        for _, section, stands_on in named_by(app):
+            made = outcomes.get(f"{section}.{stands_on}")
+            if made:
+                store.point(chain.project.name, f"endpoints.app/{name}", made.artifact.id)
     _forget_links(chain, store)
     return list(outcomes.values())
 
@@ -77,6 +83,7 @@ def run(plan: Plan, store: Store, watcher: Watcher, only: Collection[str] | None
 def _forget_links(chain: Chain, store: Store) -> None:
     """Links that the chain file no longer has point to nothing any more, so that `gc` may free what they held."""
     names = {link.full_name for link in chain.links} | {f"endpoints.{name}" for name in chain.serve.endpoints}
+    names |= {f"endpoints.app/{name}" for name in chain.apps}
     for gone in store.links(chain.project.name).keys() - names:
         store.unpoint(chain.project.name, gone)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from catenary.chain.app_settings import KINDS
 from catenary.chain.serve_settings import ServeSettings
 from catenary.chain.spec import NAME, SCHEMA, SECTIONS, Project
 from catenary.chain.stage import Stage
@@ -39,7 +40,11 @@ def json_schema(stages: Sequence[Stage[Any]]) -> dict[str, Any]:
             "vars": {"type": "object"},
             **sections,
             "serve": of(ServeSettings),
-            "apps": {"type": "object", "maxProperties": 0},
+            "apps": {
+                "type": "object",
+                "propertyNames": {"pattern": f"^{NAME.pattern.removesuffix(chr(92) + 'Z')}$"},
+                "additionalProperties": {"anyOf": [of(app) | {"title": kind} for kind, app in KINDS.items()]},
+            },
         },
         "$defs": definitions,
     }

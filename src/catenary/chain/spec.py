@@ -9,13 +9,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, Field, ValidationError
 
 from catenary.chain import file as chain_file
+from catenary.chain.app_settings import KINDS, AppSettings, named_by
 from catenary.chain.file import ChainFile
 from catenary.chain.serve_settings import GuardRule, ServeSettings
 from catenary.chain.stage import Settings, Stage
@@ -34,10 +35,6 @@ class Project(Settings):
     name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
     languages: list[Literal["zh", "en"]] = Field(default=["zh", "en"], min_length=1)
     description: str = ""
-
-
-class AppSettings(Settings):
-    """`apps:` applications on the endpoints. None is known to this version."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +61,7 @@ class Chain:
     project: Project
     links: tuple[Link, ...]  # every link stands after those it needs, else in the order of the file
     serve: ServeSettings
+    apps: Mapping[str, AppSettings] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -134,14 +132,38 @@ def check(file: ChainFile, stages: Sequence[Stage[Any]]) -> Chain:
             if wanted is not None and wanted not in serve.endpoints:
                 place = ("serve", "guard", side, number, "classifier", "endpoint")
                 raise _no_such(file, place, wanted, list(serve.endpoints), "serve.endpoints")
-    for name in file.raw.get("apps") or {}:
-        raise InvalidInput(
-            "This version knows no applications yet.",
-            where=file.where(("apps", name)),
-            got=name,
-            expected="`apps: {}`",
-        )
-    return Chain(file.path, project, tuple(links), serve)
+    return Chain(file.path, project, tuple(links), serve, _apps(file, links, serve))
+
+
+def _apps(file: ChainFile, links: Sequence[Link], serve: ServeSettings) -> dict[str, AppSettings]:
+    """The applications, each with all that it names."""
+    apps = {}
+    for name, raw in _entries(file, "apps"):
+        kind = raw.get("kind") if isinstance(raw, dict) else None
+        if kind not in KINDS:
+            near = _nearest(str(kind), KINDS)
+            raise InvalidInput(
+                "`{kind}` is no kind of application; did you mean `{near}`?"
+                if near
+                else "`{kind}` is no kind of application.",
+                where=file.where(("apps", name)),
+                kind=kind,
+                near=near[0] if near else "",
+                got=repr(kind),
+                expected="`kind:` with one of: {names}",
+                names=", ".join(KINDS),
+            )
+        apps[name] = _validate(KINDS[kind], file, ("apps", name), raw)
+        for key, section, wanted in named_by(apps[name]):
+            names = (
+                list(serve.endpoints)
+                if section == "endpoints"
+                else [link.name for link in links if link.section == section]
+            )
+            if wanted not in names:
+                shown = "serve.endpoints" if section == "endpoints" else section
+                raise _no_such(file, ("apps", name, key), wanted, names, shown)
+    return apps
 
 
 class _AheadError(Exception):

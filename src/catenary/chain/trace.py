@@ -100,8 +100,42 @@ class _Tracer:
             facts.append(f"{_cut(shown, 60)} ({answer['finish_reason']})")
         release = self.store.get(receipt.release_id)
         return Node(
-            "answer", receipt_id, receipt_id, facts, [self.up(release), *self._like(receipt.body, release)]
+            "answer",
+            receipt_id,
+            receipt_id,
+            facts,
+            [*self._cited(receipt.body), self.up(release), *self._like(receipt.body, release)],
         )
+
+    def _cited(self, body: Mapping[str, Any]) -> list[Node]:
+        """What an application's answer cites, each passage with its document; and the index that it comes from."""
+        made = body.get("made") or {}
+        if not made:
+            return []
+        template = made.get("template") or {}
+        facts = [say("application {name}, {kind}", **made["app"])] if "app" in made else []
+        if template:
+            facts.append(
+                say("template {name} {digest}", name=template["name"], digest=template["sha256"][:12])
+            )
+        cited = [
+            Node(
+                "passage",
+                f"[{one['number']}] {' › '.join((*one['headings'], one['file']))}",
+                one["passage"],
+                [
+                    say("{file}, record {offset}", file=one["file"], offset="–".join(map(str, one["quote"]))),
+                    say("licence {licence}", licence=one["licence"] or say("unknown")),
+                ],
+                [Node("document", f"{DOCUMENT}{one['document']}", one["document"])],
+            )
+            for one in made.get("citations", ())
+        ]
+        index = made.get("index")
+        found = [self.up(self.store.get(index))] if index and self.store.has(index) else []
+        return [
+            Node("application", say("what the application stood on"), facts=facts, children=[*cited, *found])
+        ]
 
     def _like(self, body: Mapping[str, Any], release: Artifact) -> list[Node]:
         """Training documents like the question: a match of words, not the cause of the answer."""

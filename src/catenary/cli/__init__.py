@@ -37,7 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "documents": ("documents", "Write a release's cards, bill of materials and filings."),
     "sign": ("sign", "Sign a release off in a role."),
     "move": ("move", "Move a release: dev, staging, production, withdrawn."),
-    "ask": ("ask", "Ask an endpoint one question."),
+    "ask": ("ask", "Ask an endpoint or an application one question."),
     "generate": ("generate", "Go on from a text with any model."),
     "chat": ("chat", "Talk with any model."),
     "classify": ("classify", "Label texts with any model."),

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from catenary.cli import render
+from catenary.cli.ask_app import app_named, ask_app
 from catenary.cli.options import (
     example,
     file_option,
@@ -24,9 +25,10 @@ from catenary.server import open_endpoint, save_receipt_in
 
 @click.command(
     "ask",
-    help=say("Ask an endpoint one question."),
+    help=say("Ask an endpoint or an application one question."),
     epilog=example(
-        "catenary ask sentiment '房间又小又旧，隔音很差。'\necho '很好看的一本书' | catenary ask sentiment -"
+        "catenary ask sentiment '房间又小又旧，隔音很差。'\necho '很好看的一本书' | catenary ask sentiment -\n"
+        "catenary ask app/handbook 'How do I add a user?' --unreleased"
     ),
 )
 @click.argument("endpoint")
@@ -44,6 +46,10 @@ def command(
         text = sys.stdin.read()
     chain = load_chain(file, overrides)
     with open_store(chain) as store:
+        app = app_named(chain, endpoint)
+        if app is not None:
+            ask_app(chain, store, app, text, unreleased=unreleased, as_json=as_json)
+            return
         told = answer(
             open_endpoint(chain, store, endpoint, unreleased=unreleased),
             [text],

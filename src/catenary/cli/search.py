@@ -66,7 +66,7 @@ def _opened(store: Any, artifact: Any, question: str) -> tuple[Any, Any]:
 
     index = SearchIndex.open(artifact.path)
     model = artifact.manifest.inputs.get("embed")
-    if model is None:
+    if model is None or not index.embeds(question):
         return index, None
     from catenary.inference import load
 

@@ -17,7 +17,8 @@ during each few further get give having here him how into just let like made mak
 no nor not off one only other out over own please same shall should some such s t take tell than these thing things
 those through too under until up use used using uses very want wants way where while whom whose why without
 work works"""
-_ASKED_CHINESE = """一 一下 一种 不 中 为 为什么 为何 些 人 介绍 何 何处 何时 使用 做 再 几 则 前 又 只 可以
+_ASKED_CHINESE = """几个 几种 多久 多大 多长 哪种 要用 各是
+一 一下 一种 不 中 为 为什么 为何 些 人 介绍 何 何处 何时 使用 做 再 几 则 前 又 只 可以
 可否 后 告诉 哪 哪个 哪些 哪儿 哪里 多少 好 如何 并 应 应该 怎么 怎么样 怎样 想 想要 才
 才能 时 时候 是否 更 最 有何 来 此 没有 用 由 看 知道 种 能 能否 能够 自己 若 该 请 请问
 谁 还 这些 进行 通过 那些 需要"""

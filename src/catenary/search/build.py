@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from catenary.progress import SILENT, Progress
-from catenary.search.chunk import ChunkSettings, chunks
+from catenary.search.chunk import ChunkSettings, chunks, is_wide
 from catenary.search.files import (
     DOCUMENTS,
     DOCUMENTS_FILE,
@@ -44,10 +44,12 @@ Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """How an index is made. `embedding` names what makes the vectors: others are not taken over."""
+    """How an index is made. `embedding` names what makes the vectors: others are not taken over; `languages` are those
+    that it reads (`zh`, `en`), all where none is named."""
 
     chunk: ChunkSettings = field(default_factory=ChunkSettings)
     embedding: str | None = None
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ def build_search(
         "format": FORMAT,
         "chunk": asdict(settings.chunk),
         "embedding": settings.embedding,
+        "languages": list(settings.languages),
         "documents": built.documents,
         "passages": built.passages,
         "terms": built.terms,
@@ -122,6 +125,7 @@ class _Making:
         self._ids = array("I")
         self._ends = array("Q")
         self._fresh: list[int] = []  # the passages whose words are counted anew
+        self._wide: list[bool] = []
         self._counted: list[tuple[Ints, Ints]] = []
         self._documents = pa.OSFile(str(out / DOCUMENTS_FILE), "wb")
         self._passages = pa.OSFile(str(out / PASSAGES_FILE), "wb")
@@ -164,6 +168,7 @@ class _Making:
             self._ids.extend(map(number, words(" ".join((*chunk.headings, chunk.text)))))
             self._ends.append(len(self._ids))
             self._fresh.append(self.passages)
+            self._wide.append(is_wide(chunk.text))
             self.passages += 1
             if len(self._ids) >= TOKENS_AT_ONCE:
                 self._count()
@@ -176,6 +181,7 @@ class _Making:
             for name in PASSAGES.names:
                 rows[name].append(self.documents if name == "document" else row[name])
             self.moved[old] = self.passages
+            self._wide.append(is_wide(row["text"]))
             self.passages += 1
 
     def _count(self) -> None:
@@ -217,6 +223,7 @@ class _Making:
             "starts": np.append(starts, len(keys)).astype(np.int64),
             "passages": (keys & 0xFFFFFFFF).astype(np.uint32),
             "counts": np.minimum(counts, 0xFFFF).astype(np.uint16),
+            "wide": np.array(self._wide, np.bool_),
             "lengths": lengths.astype(np.uint32),
         }
 

@@ -57,6 +57,11 @@ def columns(text: str) -> int:
     return len(text) if text.isascii() else (len(text) + len(text.encode("utf-8", "replace"))) // 2
 
 
+def is_wide(text: str) -> bool:
+    """Whether a text is mostly Chinese, Japanese or Korean, by what its characters are."""
+    return columns(text) > 1.1 * len(text)
+
+
 def _sections(text: str) -> Iterator[tuple[tuple[str, ...], list[Span]]]:
     """(headings, the lines below the last of them) in the document's order; lines without words are left out."""
     path: list[tuple[int, str]] = []

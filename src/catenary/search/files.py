@@ -8,6 +8,7 @@
     passages.npy      uint32 (postings,): the passages that have it, ascending
     counts.npy        uint16 (postings,): how often
     lengths.npy       uint32 (passages,): how many terms a passage has
+    wide.npy          bool (passages,): whether it is mostly Chinese, Japanese or Korean
     vectors.npy       float32 (passages, size), where a model made some
 
 All but the first are mapped into memory, not read: opening an index is quick, and several processes share it.

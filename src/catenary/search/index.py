@@ -1,6 +1,7 @@
 """A question → the passages that speak of it.
 
-By words: BM25 (Robertson and Zaragoza 2009, eq. 3.15, k1 1.2, b 0.75). By meaning, where the index has vectors and the
+By words: BM25 (Robertson and Zaragoza 2009, eq. 3.15, k1 1.2, b 0.75), somewhat more for a passage in the question's
+script and for one whose headings say it again. By meaning, where the index has vectors and the
 question is given as one: their cosine. Both together by reciprocal ranks (Cormack et al. 2009), which needs no common
 scale. `coverage` says how much of the question a passage speaks of: the share of its words, each weighed by how rare
 it is, with words that no passage has counting most. That is what a refusal to answer goes by.
@@ -22,7 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from catenary.errors import Damaged, InvalidInput, NotFound
-from catenary.search.chunk import ChunkSettings
+from catenary.search.chunk import ChunkSettings, is_wide
 from catenary.search.files import (
     DOCUMENTS_FILE,
     FORMAT,
@@ -31,11 +32,15 @@ from catenary.search.files import (
     TERMS_FILE,
     VECTORS_FILE,
 )
-from catenary.search.terms import question_terms
+from catenary.search.terms import question_terms, terms
 
 K1, B = 1.2, 0.75
 RANK_CONSTANT = 60  # Cormack et al. 2009
+FEWEST = 1000  # an index of fewer passages tells too little of how rare a word is
 CANDIDATES = 100  # of each kind, that ranks are joined of
+SAME_SCRIPT = 1.3  # a question in Chinese is answered by what is written in Chinese, where both speak of it
+HEADING = 0.3  # more for a passage whose headings say all of the question
+MEANING = 2.0  # a rank by meaning counts as so many by words
 Floats = npt.NDArray[np.float32]
 
 
@@ -80,6 +85,7 @@ class SearchIndex:
             self._passages = np.load(folder / "passages.npy", mmap_mode="r")
             self._counts = np.load(folder / "counts.npy", mmap_mode="r")
             self._lengths = np.load(folder / "lengths.npy", mmap_mode="r")
+            self._wide = np.load(folder / "wide.npy", mmap_mode="r")
             self.vectors: Floats | None = (
                 np.load(folder / VECTORS_FILE, mmap_mode="r") if (folder / VECTORS_FILE).is_file() else None
             )
@@ -125,41 +131,60 @@ class SearchIndex:
     def _documents_by_id(self) -> dict[str, int]:
         return {id: row for row, id in enumerate(self._documents.column("id"))}
 
+    def embeds(self, question: str) -> bool:
+        """Whether there are vectors, made by a model that reads the question's language."""
+        languages = self.told["languages"]
+        return self.vectors is not None and (
+            not languages or ("zh" if is_wide(question) else "en") in languages
+        )
+
     def search(self, question: str, limit: int = 10, *, vector: Floats | None = None) -> list[Found]:
         """The best passages, best first; none where no word of the question is in any and no vector is given.
 
-        `vector`: the question's, of length 1, by the model that made the index's.
+        `vector`: the question's, of length 1, by the model that made the index's. Of equal passages one is given.
         """
         asked = question_terms(question)
-        words = self._words(asked)
-        best = _best(words, CANDIDATES if vector is not None else limit)
+        words = self._words(asked, wide=is_wide(question))
+        order = [number for number in _best(words, CANDIDATES) if words[number] > 0]
+        cosines = None
         if vector is None or self.vectors is None:
-            ranked = [(number, float(words[number])) for number in best if words[number] > 0]
-            return self._found(ranked, words, None, asked)
-        cosines = self.vectors @ vector.astype(np.float32)
-        scores: dict[int, float] = {}
-        for order in ([number for number in best if words[number] > 0], _best(cosines, CANDIDATES)):
-            for rank, number in enumerate(order, 1):
-                scores[number] = scores.get(number, 0.0) + 1 / (RANK_CONSTANT + rank)
-        joined = sorted(scores.items(), key=lambda one: (-one[1], one[0]))[:limit]
-        return self._found(joined, words, cosines, asked)
+            scores = {number: float(words[number]) for number in order}
+        else:
+            cosines = self.vectors @ vector.astype(np.float32)
+            scores = dict.fromkeys(order, 0.0)
+            for weight, ranked in ((1.0, order), (MEANING, _best(cosines, CANDIDATES))):
+                for rank, number in enumerate(ranked, 1):
+                    scores[number] = scores.get(number, 0.0) + weight / (RANK_CONSTANT + rank)
+        joined = sorted(scores.items(), key=lambda one: (-one[1], one[0]))
+        return self._found(joined, limit, words, cosines, asked)
+
+    def has(self, term: str) -> bool:
+        """Whether any passage has this term."""
+        return term in self._numbers
 
     def rarity(self, term: str) -> float:
         """How much a term says: BM25's weight of it; more than any where no passage has it."""
         number = self._numbers.get(term)
         have = 0 if number is None else int(self._starts[number + 1] - self._starts[number])
-        return math.log1p((len(self._lengths) - have + 0.5) / (have + 0.5))
+        of = max(len(self._lengths), FEWEST)
+        return math.log1p((of - have + 0.5) / (have + 0.5))
 
-    def _words(self, asked: Sequence[str]) -> Floats:
+    def _words(self, asked: Sequence[str], *, wide: bool) -> Floats:
         scores = np.zeros(len(self._lengths), np.float32)
-        for term in asked:
+        rarities = {term: self.rarity(term) for term in asked}
+        for term, rarity in rarities.items():
             number = self._numbers.get(term)
             if number is None:
                 continue
             start, end = int(self._starts[number]), int(self._starts[number + 1])
             passages = self._passages[start:end]
             counts = self._counts[start:end].astype(np.float32)
-            scores[passages] += self.rarity(term) * counts * (K1 + 1) / (counts + self._norms[passages])
+            scores[passages] += rarity * counts * (K1 + 1) / (counts + self._norms[passages])
+        scores[self._wide == wide] *= SAME_SCRIPT
+        whole = sum(rarities.values()) or 1.0
+        for number in _best(scores, CANDIDATES):
+            said = rarities.keys() & terms(" ".join(self._rows.part(number, ("headings",))["headings"]))
+            scores[number] *= 1 + HEADING * sum(map(rarities.__getitem__, said)) / whole
         return scores
 
     def _has(self, term: str, passage: int) -> bool:
@@ -171,20 +196,30 @@ class SearchIndex:
         return at < len(postings) and int(postings[at]) == passage
 
     def _found(
-        self, ranked: Sequence[tuple[int, float]], words: Floats, cosines: Floats | None, asked: Sequence[str]
+        self,
+        ranked: Sequence[tuple[int, float]],
+        limit: int,
+        words: Floats,
+        cosines: Floats | None,
+        asked: Sequence[str],
     ) -> list[Found]:
         rarities = {term: self.rarity(term) for term in asked}
         whole = sum(rarities.values()) or 1.0
-        return [
-            Found(
-                self.passage(number),
-                score,
-                float(words[number]),
-                sum(rarity for term, rarity in rarities.items() if self._has(term, number)) / whole,
-                None if cosines is None else float(cosines[number]),
+        found: dict[str, Found] = {}
+        for number, score in ranked:
+            passage = self.passage(number)
+            if passage.text in found:
+                continue
+            covered = sum(
+                rarity
+                for term, rarity in rarities.items()
+                if self._has(term, number) or (is_wide(term) and term in passage.text)  # 度 in 八十度
             )
-            for number, score in ranked
-        ]
+            cosine = None if cosines is None else float(cosines[number])
+            found[passage.text] = Found(passage, score, float(words[number]), covered / whole, cosine)
+            if len(found) == limit:
+                break
+        return list(found.values())
 
     def row(self, number: int) -> dict[str, Any]:
         """A passage's row, as `files.py` has it."""

@@ -44,8 +44,12 @@ def words(text: str) -> list[str]:
 
 def question_terms(text: str) -> list[str]:
     """The different words of a question that say what it is about; all of them where none does."""
-    found = list(dict.fromkeys(terms(text)))
-    return [term for term in found if term not in _says_little()] or found
+    return subjects(text) or list(dict.fromkeys(terms(text)))
+
+
+def subjects(text: str) -> list[str]:
+    """The different words of a text that say what it is about; none in "Why?"."""
+    return [term for term in dict.fromkeys(terms(text)) if term not in _says_little()]
 
 
 @cache

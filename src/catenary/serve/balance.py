@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from catenary.serve.engine import Delta, Engine, EngineState, Labelled, Spent, Vectors, WriteJob
+from catenary.serve.engine import Delta, Engine, EngineState, Labelled, Made, Spent, Vectors, WriteJob
 from catenary.serve.errors import OVERLOADED, UPSTREAM_GONE, ApiError
 
 Told = TypeVar("Told")
@@ -46,7 +46,7 @@ class Balanced:
     def _in_turn(self) -> list[Engine]:
         return sorted(self._engines, key=lambda engine: (not engine.state.ready, engine.state.load))
 
-    async def write(self, job: WriteJob) -> AsyncIterator[Delta | Spent]:
+    async def write(self, job: WriteJob) -> AsyncIterator[Delta | Made | Spent]:
         """See `Engine.write`."""
         engines = self._in_turn()
         for engine in engines:

@@ -43,6 +43,13 @@ class Spent:
     cached_tokens: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What an answer stands on beside its model, for its receipt: an application's template, passages, citations."""
+
+    values: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteJob:
     """`prompts`: texts, token ids or conversations. `settings`: fields of GenerationSettings as JSON values.
@@ -110,7 +117,7 @@ class Engine(Protocol):
     async def close(self) -> None:
         """End, with every process and connection."""
 
-    def write(self, job: WriteJob) -> AsyncIterator[Delta | Spent]:
+    def write(self, job: WriteJob) -> AsyncIterator[Delta | Made | Spent]:
         """Pieces as they come, `Spent` last. Closing it early ends the work within a step."""
 
     async def classify(self, texts: Sequence[str]) -> list[Labelled]: ...

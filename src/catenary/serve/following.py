@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from catenary.errors import Refused
-from catenary.serve.engine import Delta, Engine, EngineState, Labelled, Spent, Vectors, WriteJob
+from catenary.serve.engine import Delta, Engine, EngineState, Labelled, Made, Spent, Vectors, WriteJob
 from catenary.serve.errors import NO_MODEL, ApiError
 
 
@@ -30,7 +30,7 @@ class Following:
         """See `Engine.close`."""
         await self._engine.close()
 
-    def write(self, job: WriteJob) -> AsyncIterator[Delta | Spent]:
+    def write(self, job: WriteJob) -> AsyncIterator[Delta | Made | Spent]:
         """See `Engine.write`."""
         self._require()
         return self._engine.write(job)

@@ -40,6 +40,7 @@ class Receipt:
     it is kept, its text, and the settings; `answers` each answer's digest, text, why it ended. `outcome` is cut where
     the client left or the engine failed: what was written until then is told and billed. `cache` says that the answer
     was known; `attempt` above 0 that the client tried before.
+    `made` is what an application says of its answer: template, passages, citations.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Receipt:
     cache: Literal["exact"] | None = None
     upstream: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    made: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, as stored and as shown."""

@@ -43,7 +43,7 @@ class Asking:
         """`store` False: the client says in its body that nothing be kept."""
         caller = caller_of(request)
         keep = served.keep_texts and caller.keeps_texts and store and not opted_out(request)
-        app = request.headers.get("x-catenary-app", "")[:256] or None
+        app = served.app or request.headers.get("x-catenary-app", "")[:256] or None
         return cls(gateway, served, caller, task, request_id_of(request), attempt_of(request), keep, app)
 
     @contextmanager

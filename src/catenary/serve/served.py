@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from catenary.serve.engine import Engine, Task
 from catenary.serve.receipts import ReleaseStatus
@@ -10,7 +12,11 @@ from catenary.serve.receipts import ReleaseStatus
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """An endpoint over HTTP. `created` is in Unix seconds; `upstream`: another server's address, where that answers."""
+    """An endpoint over HTTP. `created` is in Unix seconds; `upstream`: another server's address, where that answers.
+
+    `app`: the application, where one answers, and the endpoints it `needs`;
+    `passage` gives the passages that it cites by their ids, or NotFound.
+    """
 
     name: str
     task: Task
@@ -21,3 +27,6 @@ class Served:
     created: int = 0
     keep_texts: bool = True
     upstream: str | None = None
+    app: str | None = None
+    needs: tuple[str, ...] = ()
+    passage: Callable[[str], Mapping[str, Any]] | None = None

@@ -17,7 +17,7 @@ from typing import Any
 
 from catenary.digest import digest, text_sha256
 from catenary.serve.cache import Known
-from catenary.serve.engine import Delta, FinishReason, Logprob, Spent, WriteJob
+from catenary.serve.engine import Delta, FinishReason, Logprob, Made, Spent, WriteJob
 from catenary.serve.guard import OutputGuard, Verdict
 from catenary.serve.receipts import Outcome, Receipt
 from catenary.serve.request import Asking
@@ -72,6 +72,7 @@ class Writing:
     verdicts: list[Verdict] = field(default_factory=list)
     first_token_seconds: float | None = None
     receipt: Receipt | None = None
+    made: dict[str, Any] = field(default_factory=dict)
     _cache: str | None = None
     _kept: list[Delta] = field(default_factory=list)
 
@@ -90,6 +91,9 @@ class Writing:
                     async for piece in pieces:
                         if isinstance(piece, Spent):
                             self.spent = piece
+                            continue
+                        if isinstance(piece, Made):
+                            self.made.update(piece.values)
                             continue
                         now = time.perf_counter()
                         self._time(piece, now, last)
@@ -139,10 +143,10 @@ class Writing:
         passed = iter(checked.texts)
         return replace(self.job, prompts=tuple(_with_texts(prompt, passed) for prompt in self.job.prompts))
 
-    async def _pieces(self, job: WriteJob) -> AsyncIterator[Delta | Spent]:
+    async def _pieces(self, job: WriteJob) -> AsyncIterator[Delta | Made | Spent]:
         cache = self.asking.gateway.cache
         served = self.asking.served
-        key = None if cache is None else cache.key(served.model_digest or served.release, job)
+        key = None if cache is None or served.app else cache.key(served.model_digest or served.release, job)
         if cache is None or key is None:
             async with aclosing(served.engine.write(job)) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
@@ -161,7 +165,7 @@ class Writing:
             async for piece in pieces:
                 if isinstance(piece, Spent):
                     spent = piece
-                else:
+                elif isinstance(piece, Delta):
                     kept.append(piece)
                 yield piece
         cache.put(key, Known(tuple(kept), spent))
@@ -243,6 +247,7 @@ class Writing:
             outcome=outcome,
             cache=self._cache,
             metadata=dict(self.metadata),
+            made=self.made,
         )
 
     def _count(self) -> None:

@@ -2,7 +2,7 @@
 
 indexes:
   handbook: {kind: passages, from: handbook}                                  # by words
-  english:  {kind: passages, from: english, embed: minilm, size: 800}         # by meaning, too
+  english:  {kind: passages, from: english, embed: minilm, embed_languages: [en]}     # in English, by meaning, too
 
 A document that did not change is taken over from what the link made last, its vectors too; one that went is gone.
 """
@@ -32,12 +32,14 @@ Split = Literal["train", "valid", "test"]
 class PassageSettings(Settings):
     """Which dataset; how wide a passage is at most and what two share, in columns (a Chinese character is two).
 
-    `embed` is a model that makes vectors of texts.
+    `embed` is a model that makes vectors of texts; `embed_languages` are those that it reads, all where none is named:
+    questions in others are looked up by their words.
     """
 
     kind: Literal["passages"]
     from_: Annotated[str, Ref("datasets")] = Field(alias="from")
     embed: Annotated[str | None, Ref("models", ahead=True)] = None
+    embed_languages: list[Literal["zh", "en"]] = Field(default=[])
     size: int = Field(1000, ge=100, le=20_000)
     overlap: int = Field(150, ge=0)
     splits: list[Split] = Field(default=["train", "valid", "test"], min_length=1)
@@ -64,7 +66,11 @@ def run(work: Work[PassageSettings]) -> Mapping[str, Any]:
     built = build_search(
         _documents(work.inputs["from"].path, settings.splits),
         work.out,
-        Indexed(ChunkSettings(settings.size, settings.overlap), None if embedder is None else embedder.id),
+        Indexed(
+            ChunkSettings(settings.size, settings.overlap),
+            None if embedder is None else embedder.id,
+            tuple(settings.embed_languages),
+        ),
         embed=None if embedder is None else _embed(embedder.path, settings.threads),
         before=_before(work),
         progress=work.progress,
@@ -116,7 +122,7 @@ def estimate(settings: PassageSettings, sizes: list[int]) -> Estimate:
 
 INDEX_PASSAGES = Stage(
     name="index_passages",
-    version=1,
+    version=2,
     section="indexes",
     kind="index",
     owner="data_engineer",

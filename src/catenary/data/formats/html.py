@@ -1,8 +1,9 @@
 """HTML: what a reader of the page would read. How it is taken from the page, the source's `extract:` says.
 
     main       the main content without menus, footers and the like (resiliparse: fast, the default)
-    markdown   the same, with its headings and its program text marked as in Markdown
-    precise    main, more exactly and twenty times slower (trafilatura)
+    markdown   all but the ways to other pages, with headings and program text marked as in Markdown: for manuals, whose
+               asides are content
+    precise    the main content more exactly and twenty times slower (trafilatura)
     all        all visible text
     raw        the page as it is, with its markup: for a step to extract later
 
@@ -39,6 +40,10 @@ WIDER = {
     "ascii": "cp1252",
     "shift_jis": "cp932",
 }
+# What leads to other pages, by HTML's own names and by those that writers of manuals have (DocBook, Sphinx).
+ELSEWHERE = (
+    "nav, footer, form, [role=navigation], .docnav, .navheader, .navfooter, .sphinxsidebar, .headerlink"
+)
 MISTAKES = 0.01  # of the characters: more, and the page is not in the encoding that it declares
 
 
@@ -69,13 +74,15 @@ def extract(page: str, how: Extract = "main", tree: Any = None) -> str:
     if how == "markdown":
         _mark(parsed)
     text: str = extract_plain_text(
-        parsed, preserve_formatting=True, main_content=how != "all", list_bullets=False, alt_texts=False
+        parsed, preserve_formatting=True, main_content=how == "main", list_bullets=False, alt_texts=False
     )
     return text
 
 
 def _mark(tree: Any) -> None:
-    """Write Markdown's marks into a page's headings and program text."""
+    """Write Markdown's marks into a page's headings and program text, and take out what only leads to other pages."""
+    for element in tree.document.query_selector_all(ELSEWHERE):
+        element.decompose()
     for level in range(1, 7):
         for heading in tree.document.query_selector_all(f"h{level}"):
             if heading.first_child is not None:

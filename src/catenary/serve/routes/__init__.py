@@ -18,6 +18,7 @@ from catenary.serve.routes.embeddings import embedding_routes
 from catenary.serve.routes.feedback import feedback_routes
 from catenary.serve.routes.health import health_routes
 from catenary.serve.routes.models import model_routes
+from catenary.serve.routes.passages import passage_routes
 from catenary.serve.routes.receipts import receipt_routes
 
 ROUTES: tuple[Callable[[Gateway], APIRouter], ...] = (
@@ -28,5 +29,6 @@ ROUTES: tuple[Callable[[Gateway], APIRouter], ...] = (
     embedding_routes,
     classify_routes,
     receipt_routes,
+    passage_routes,
     feedback_routes,
 )

@@ -212,7 +212,9 @@ def chat_json(writing: Writing) -> dict[str, Any]:
         "object": "chat.completion",
         "created": int(time.time()),
         "model": asking.served.name,
-        "choices": [_choice(number, answer) for number, answer in enumerate(writing.answers)],
+        "choices": [
+            _choice(number, answer, citations(writing)) for number, answer in enumerate(writing.answers)
+        ],
         "usage": usage_json(writing.spent),
         "system_fingerprint": asking.served.release[:12],
         "receipt": receipt_json(receipt),
@@ -226,12 +228,29 @@ def completion_id(prefix: str, asking: Asking) -> str:
     return f"{prefix}-{asking.receipt_id.removeprefix('rcpt_')}"
 
 
-def _choice(number: int, answer: Answer) -> dict[str, Any]:
+def citations(writing: Writing) -> list[dict[str, Any]]:
+    """What an application cites, in OpenAI's words; the address opens at the passage."""
+    served = writing.asking.served
+    return [
+        {
+            "type": "url_citation",
+            "url_citation": {
+                "start_index": one["start_index"],
+                "end_index": one["end_index"],
+                "title": " › ".join((*one["headings"], one["file"])),
+                "url": f"/v1/apps/{served.app}/passages/{one['passage']}#passage",
+            },
+        }
+        for one in writing.made.get("citations", ())
+    ]
+
+
+def _choice(number: int, answer: Answer, cited: list[dict[str, Any]]) -> dict[str, Any]:
     message: dict[str, Any] = {
         "role": "assistant",
         "content": answer.said,
         "refusal": None,
-        "annotations": [],
+        "annotations": cited,
     }
     if answer.tool_calls:
         message["tool_calls"] = [
@@ -282,7 +301,9 @@ async def chat_events(writing: Writing, usage: bool, deltas: AsyncIterator[Delta
         for call in delta.tool_calls:
             body += event({**frame, "choices": [_chunk(delta.choice, {"tool_calls": [call]})], **more})
         if delta.finish_reason is not None:
-            ended = {"choices": [_chunk(delta.choice, {}, delta.finish_reason)], **more}
+            cited = citations(writing)
+            last = {"annotations": cited} if cited else {}
+            ended = {"choices": [_chunk(delta.choice, last, delta.finish_reason)], **more}
             if delta.choice == writing.job.answers - 1:
                 ended |= _marks(writing)
             body += event({**frame, **ended})

@@ -24,7 +24,7 @@ def model_routes(gateway: Gateway) -> APIRouter:
         ]
         return {"object": "list", "data": [model_json(served) for served in seen]}
 
-    @router.get("/{name}")
+    @router.get("/{name:path}")
     async def model(name: str, request: Request) -> dict[str, Any]:
         return model_json(gateway.endpoint(name, caller=caller_of(request), param=None))
 

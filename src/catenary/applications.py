@@ -1,0 +1,280 @@
+"""An application as an engine of the service: apps joined with serve and the store.
+
+    served = open_app(chain, store, "handbook", endpoints)     # answers as `model: app/handbook`
+
+So it is asked, streamed, guarded, metered and receipted as any model is, and its receipt says what it stood on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from catenary.apps import App, Conversation, Note, documents
+from catenary.apps.documents import DocumentRules
+from catenary.apps.port import ChatModel, Embed
+from catenary.chain.app_settings import AppSettings, DocumentsSettings, named_by
+from catenary.chain.made import made
+from catenary.chain.spec import Chain
+from catenary.digest import digest
+from catenary.errors import InvalidInput, Refused
+from catenary.search import SearchIndex
+from catenary.serve.engine import Delta, Engine, EngineState, Labelled, Made, Spent, Vectors, WriteJob
+from catenary.serve.errors import INVALID_REQUEST, UNSUPPORTED, ApiError
+from catenary.serve.local_engine import LocalEngine, command_for
+from catenary.serve.served import Served
+from catenary.store import Artifact, Store
+
+PREFIX = "app/"
+"""Stands before an application's name where a model's is asked for."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the models that an answer asked have cost, and which releases they were by their endpoints."""
+
+    prompt: int = 0
+    completion: int = 0
+    models: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A `ChatModel`: an endpoint that is asked for one answer, whose cost goes to a tally."""
+
+    served: Served
+    tally: Tally
+
+    @property
+    def name(self) -> str:
+        """See `ChatModel.name`."""
+        return self.served.name
+
+    async def write(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        max_tokens: int | None = None,
+        temperature: float = 0.0,
+        schema: Mapping[str, Any] | None = None,
+    ) -> AsyncIterator[str]:
+        """See `ChatModel.write`."""
+        from catenary.serve.schemas import checked_schema
+
+        self.tally.models[self.served.name] = self.served.release
+        settings: dict[str, Any] = {"max_tokens": max_tokens or 512, "temperature": temperature}
+        if schema is not None:
+            settings["constraint"] = {"kind": "json_schema", "source": checked_schema(dict(schema), "schema")}
+        job = WriteJob(prompts=([dict(one) for one in messages],), settings=settings, stream=True)
+        async for piece in self.served.engine.write(job):
+            if isinstance(piece, Spent):
+                self.tally.prompt += piece.prompt_tokens
+                self.tally.completion += piece.completion_tokens
+            elif isinstance(piece, Delta) and piece.text:
+                yield piece.text
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What an application may ask, for one answer."""
+
+    endpoints: Mapping[str, Served]
+    tally: Tally
+
+    def model(self, name: str | None) -> ChatModel | None:
+        """The endpoint of this name as a model that writes."""
+        return None if name is None else Model(self.endpoints[name], self.tally)
+
+
+Make = Callable[[Tools], App]
+
+
+class AppEngine:
+    """An `Engine` that asks an application. `own`: engines that it alone uses, started and ended with it.
+
+    `stands_on`: what is true of all its answers, for their receipts.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        make: Make,
+        endpoints: Mapping[str, Served],
+        own: Sequence[Engine] = (),
+        stands_on: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._name, self._make, self._endpoints, self._own = name, make, endpoints, own
+        self._stands_on = stands_on or {}
+        self._load = 0
+
+    @property
+    def state(self) -> EngineState:
+        """As ready as the engines of its own; those of endpoints tell it themselves."""
+        states = [engine.state for engine in self._own]
+        failed = next((state.failed for state in states if state.failed), None)
+        return EngineState(all(state.ready for state in states), self._load, failed=failed)
+
+    async def start(self) -> None:
+        """See `Engine.start`."""
+        for engine in self._own:
+            await engine.start()
+
+    async def close(self) -> None:
+        """See `Engine.close`."""
+        for engine in self._own:
+            await engine.close()
+
+    async def write(self, job: WriteJob) -> AsyncIterator[Delta | Made | Spent]:
+        """See `Engine.write`: one answer to one conversation."""
+        conversation = _conversation(job)
+        tally = Tally()
+        app = self._make(Tools(self._endpoints, tally))
+        self._load += 1
+        yield Made(self._stands_on)
+        try:
+            async for piece in app(conversation):
+                if isinstance(piece, Note):
+                    yield Made(piece.values)
+                elif piece:
+                    yield Delta(0, piece)
+            yield Made({"models": tally.models})
+            yield Delta(0, "", finish_reason="stop")
+            yield Spent(tally.prompt, tally.completion)
+        finally:
+            self._load -= 1
+
+    async def classify(self, texts: Sequence[str]) -> list[Labelled]:
+        """An application does not label."""
+        raise ApiError("The model {name} does not do this.", UNSUPPORTED, name=self._name)
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """An application makes no vectors."""
+        raise ApiError("The model {name} does not do this.", UNSUPPORTED, name=self._name)
+
+    async def tag(self, request: Mapping[str, Any]) -> list[Any]:
+        """An application does not tag."""
+        raise ApiError("The model {name} does not do this.", UNSUPPORTED, name=self._name)
+
+
+def _conversation(job: WriteJob) -> Conversation:
+    """What an application is asked. Raises ApiError (400) for what none does."""
+    if job.answers != 1 or not isinstance(job.prompts[0], list):
+        raise ApiError("An application gives one answer to one conversation.", UNSUPPORTED, param="n")
+    if job.tools:
+        raise ApiError("An application brings its own tools.", UNSUPPORTED, param="tools")
+    if job.settings.get("logprobs") is not None:
+        raise ApiError("An application tells no log probabilities.", UNSUPPORTED, param="logprobs")
+    if job.settings.get("constraint") is not None:
+        raise ApiError("An application has its own form of answer.", UNSUPPORTED, param="response_format")
+    conversation = Conversation(job.prompts[0], int(job.settings["max_tokens"]))
+    if not conversation.question.strip():
+        raise ApiError("The conversation asks nothing.", INVALID_REQUEST, param="messages")
+    return conversation
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedIndex:
+    """An index of the chain, and the model that made its vectors where it has some."""
+
+    artifact: Artifact
+    index: SearchIndex
+    engine: Engine | None
+
+    @property
+    def embed(self) -> Embed | None:
+        """Texts as the index's vectors are."""
+        engine = self.engine
+        return None if engine is None else lambda texts: _vectors(engine, texts)
+
+
+async def _vectors(engine: Engine, texts: Sequence[str]) -> Any:
+    import base64
+
+    import numpy as np
+
+    told = await engine.embed(list(texts))
+    return np.stack([np.frombuffer(base64.b64decode(one), "<f4") for one in told.base64])
+
+
+def open_index(chain: Chain, store: Store, name: str) -> OpenedIndex:
+    """The index of this name, as the chain file declares it now. Raises NotFound, Damaged and InvalidInput."""
+    artifact = made(chain, store, f"indexes.{name}")
+    if artifact.stage != "index_passages":
+        raise InvalidInput(
+            "This index holds no passages.", got=name, expected="`indexes: {name: {kind: passages, from: …}}`"
+        )
+    index = SearchIndex.open(artifact.path)
+    model = artifact.manifest.inputs.get("embed")
+    engine = None
+    if model is not None and index.vectors is not None:
+        engine = LocalEngine(command_for(store.get(model).path, "embed"), name=f"index/{name}")
+    return OpenedIndex(artifact, index, engine)
+
+
+def open_app(
+    chain: Chain, store: Store, name: str, endpoints: Mapping[str, Served], *, unreleased: bool = False
+) -> Served:
+    """The application of this name over these endpoints.
+
+    Raises what `open_index` raises; Refused where no release stands behind it, unless `unreleased`.
+    """
+    settings = chain.apps[name]
+    wanted = getattr(settings, "model", None)
+    model = None if wanted is None else endpoints[wanted]
+    if model is None and not unreleased:
+        raise Refused(
+            "No release stands behind this application: what it quotes, nobody has signed.",
+            got=name,
+            expected="`model:` with the endpoint of a release, or `--unreleased`",
+            next="catenary serve --unreleased",
+        )
+    opened = open_index(chain, store, settings.index) if isinstance(settings, DocumentsSettings) else None
+    stands_on = "" if opened is None else opened.artifact.id
+    facts = {"app": {"name": name, "kind": chain.apps[name].kind}} | (
+        {"index": stands_on} if stands_on else {}
+    )
+    own = [] if opened is None or opened.engine is None else [opened.engine]
+    return Served(
+        name=PREFIX + name,
+        task="generate",
+        engine=AppEngine(PREFIX + name, _make(settings, opened), endpoints, own, facts),
+        release=stands_on if model is None else model.release,
+        status="unreleased" if model is None else model.status,
+        model_digest=digest(
+            [settings.model_dump(mode="json"), stands_on, "" if model is None else model.model_digest]
+        ),
+        keep_texts=model is None or model.keep_texts,
+        app=name,
+        needs=tuple(wanted for _, section, wanted in named_by(settings) if section == "endpoints"),
+        passage=None if opened is None else partial(passage_json, opened.index),
+    )
+
+
+def passage_json(index: SearchIndex, passage: str) -> dict[str, Any]:
+    """A passage in its document, as JSON values: what is before it, it, and what is behind. Raises NotFound."""
+    found = index.by_id(passage)
+    text = index.text_of(found.document)
+    return {
+        "id": found.id,
+        "document": found.document,
+        "source": found.source,
+        "file": found.file,
+        "licence": found.licence,
+        "headings": list(found.headings),
+        "before": text[: found.start],
+        "text": found.text,
+        "after": text[found.end :],
+    }
+
+
+def _make(settings: AppSettings, opened: OpenedIndex | None) -> Make:
+    if isinstance(settings, DocumentsSettings):
+        assert opened is not None
+        index, embed = opened.index, opened.embed
+        rules = DocumentRules(
+            settings.passages, settings.quotes, settings.least, settings.least_cosine, settings.not_found
+        )
+        return lambda tools: documents(index, rules=rules, model=tools.model(settings.model), embed=embed)
+    raise AssertionError(settings)

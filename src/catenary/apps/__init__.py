@@ -1,0 +1,17 @@
+"""Applications: what a chain is for. Plain functions over models and indexes; no HTTP here, no engine.
+
+An application is a function: a conversation in; out come pieces of text, and notes of what the answer stands on, which
+go into its receipt. What it needs (a model that writes, an index, a classifier) is passed in.
+
+    port       what passes through: conversations, pieces, notes, and the models as applications see them
+    documents  answers from documents, with citations; or says that it is not in them
+    quotes     the sentences of passages that answer a question, word for word
+
+    app = documents(index)                              # quotes; documents(index, model=…) writes
+    async for piece in app(Conversation.of("How do I add a user?")): ...
+"""
+
+from catenary.apps.documents import documents
+from catenary.apps.port import App, ChatModel, Conversation, Note, Piece
+
+__all__ = ["App", "ChatModel", "Conversation", "Note", "Piece", "documents"]

@@ -1,0 +1,267 @@
+"""Answers from documents: what they say, where they say it, or that they do not.
+
+1. The passages that speak of the question are looked up; a question that says little by itself is looked up together
+   with the one before it.
+2. Where no passage speaks of enough of it, that is the answer: it is not in the documents.
+3. Without a model the best sentences are quoted. With one, it writes from the passages; each of its sentences is kept
+   only where a passage supports it, and where none is, sentences are quoted after all.
+4. Every sentence bears the number of its source; the sources stand below, and in the notes with their places.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from catenary.apps.port import App, ChatModel, Conversation, Embed, Note, Piece, language_of
+from catenary.apps.quotes import Quote, quotes, sentences_of
+from catenary.data.sentences import sentence_spans
+from catenary.digest import text_sha256
+from catenary.messages import Language, say
+from catenary.search import Found, Passage, SearchIndex
+from catenary.search.terms import question_terms, subjects, terms
+
+PROMPT = {
+    "en": (
+        "Answer the question from the numbered passages alone, in one to three sentences. Put the number of the"
+        " passage, like [1], behind each sentence. If they do not answer it, say: not in the documents."
+    ),
+    "zh": (
+        "只根据下面编号的段落回答问题，用一到三句话。每句话后面写上段落的编号，如 [1]。"
+        "如果段落没有答案，就说：文档中没有。"
+    ),
+}
+JUDGED = 5  # passages, whether they answer the question
+BOTH = 0.75  # of both bars
+SUPPORTED = 0.6  # of a sentence's words, by how rare they are, that a passage must have
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRules:
+    """`passages`: how many a model reads. `quotes`: how many at most.
+
+    A question is answered where one of the best passages speaks of `least` of it. Where the index has vectors, words
+    alone are not enough: it must come as near in meaning as `least_cosine`, or be three quarters there by both.
+    """
+
+    passages: int = 4
+    quotes: int = 3
+    least: float = 0.5
+    least_cosine: float = 0.55
+    not_found: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What was found for `question`, as it was looked up."""
+
+    question: str
+    found: Sequence[Found]
+    answerable: bool
+
+
+def documents(
+    index: SearchIndex,
+    *,
+    rules: DocumentRules | None = None,
+    model: ChatModel | None = None,
+    embed: Embed | None = None,
+) -> App:
+    """The application. `embed` is the model that made the index's vectors."""
+    return _Documents(index, rules or DocumentRules(), model, embed)
+
+
+@dataclass(slots=True)
+class _Answer:
+    """An answer in the making: its sources by number, and where in it they are cited."""
+
+    sources: list[Passage] = field(default_factory=list)
+    citations: list[dict[str, Any]] = field(default_factory=list)
+    length: int = 0
+
+    def cite(self, text: str, passage: Passage, start: int, end: int) -> str:
+        """`text` with its number behind it; characters `start` to `end` of the document support it."""
+        if passage not in self.sources:
+            self.sources.append(passage)
+        number = self.sources.index(passage) + 1
+        space = "" if language_of(text) == "zh" else " "
+        told = f"{text}{space}[{number}]"
+        self.citations.append(
+            {
+                "number": number,
+                "passage": passage.id,
+                "document": passage.document,
+                "source": passage.source,
+                "file": passage.file,
+                "licence": passage.licence,
+                "headings": list(passage.headings),
+                "quote": [start, end],
+                "start_index": self.length + len(text) + len(space),
+                "end_index": self.length + len(told),
+            }
+        )
+        return self.add(told)
+
+    def add(self, text: str) -> str:
+        self.length += len(text)
+        return text
+
+    def listed(self) -> str:
+        """The sources, a line each."""
+        lines = [
+            f"[{number}] {' › '.join(' '.join(one.split()) for one in (*passage.headings, passage.file))}"
+            for number, passage in enumerate(self.sources, 1)
+        ]
+        return "\n\n" + "\n".join(lines)
+
+
+class _Documents:
+    def __init__(
+        self, index: SearchIndex, rules: DocumentRules, model: ChatModel | None, embed: Embed | None
+    ) -> None:
+        self.index, self.rules, self.model, self.embed = index, rules, model, embed
+
+    async def __call__(self, conversation: Conversation) -> AsyncIterator[Piece]:
+        language = conversation.language
+        got = await self.retrieve(conversation)
+        yield Note({"retrieved": [_told(one) for one in got.found], "answered": got.answerable})
+        if not got.answerable:
+            yield self.rules.not_found or say("This is not in the documents.", lang=language)
+            return
+        answer = _Answer()
+        written = 0
+        if self.model is not None:
+            async for piece in self._written(got, answer, conversation, language):
+                written += isinstance(piece, str)
+                yield piece
+        if not written:
+            async for piece in self._quoted(got, answer):
+                yield piece
+        if answer.sources:
+            yield answer.add(answer.listed())
+        yield Note({"citations": answer.citations})
+
+    async def retrieve(self, conversation: Conversation) -> Retrieved:
+        """What is found for the question, or for it and the one before it."""
+        got = await self._look_up(conversation.question)
+        asked = conversation.asked
+        if not got.answerable and len(asked) > 1:
+            again = await self._look_up(f"{asked[-2]} {asked[-1]}")
+            # The earlier question alone must not make this one answerable.
+            if again.answerable and all(map(self.index.has, subjects(asked[-1]))):
+                return again
+        return got
+
+    async def _look_up(self, question: str) -> Retrieved:
+        embed = self._embed_for(question)
+        vector = None if embed is None else (await embed([question]))[0]
+        most = max(self.rules.passages, 8)
+        found = await asyncio.to_thread(self.index.search, question, most, vector=vector)
+        return Retrieved(question, found, any(map(self._answers, found[:JUDGED])))
+
+    def _answers(self, one: Found) -> bool:
+        least, least_cosine = self.rules.least, self.rules.least_cosine
+        if one.cosine is None:
+            return one.coverage >= least
+        both = one.coverage >= BOTH * least and one.cosine >= BOTH * least_cosine
+        return one.cosine >= least_cosine or both
+
+    def _embed_for(self, question: str) -> Embed | None:
+        return self.embed if self.index.embeds(question) else None
+
+    async def _quoted(self, got: Retrieved, answer: _Answer) -> AsyncIterator[Piece]:
+        nearness = None
+        embed = self._embed_for(got.question)
+        if embed is not None and (sentences := sentences_of(got.found)):
+            vectors = await embed([got.question, *(text for _, _, text in sentences)])
+            nearness = np.asarray(vectors[1:] @ vectors[0])
+        found = quotes(got.question, got.found, self.index.rarity, most=self.rules.quotes, nearness=nearness)
+        found = found or [_beginning(got.found[0].passage)]
+        yield Note({"template": _template("documents/quote", "")})
+        for number, quote in enumerate(found):
+            before = answer.add("\n\n") if number else ""
+            yield before + answer.cite(" ".join(quote.text.split()), quote.passage, quote.start, quote.end)
+
+    async def _written(
+        self, got: Retrieved, answer: _Answer, conversation: Conversation, language: Language
+    ) -> AsyncIterator[Piece]:
+        """What the model writes, as far as the passages support it, sentence by sentence."""
+        assert self.model is not None
+        read = [one.passage for one in got.found[: self.rules.passages]]
+        passages = "\n\n".join(f"[{number}] {one.text}" for number, one in enumerate(read, 1))
+        ask = f"{passages}\n\n{say('Question', lang=language)}: {got.question}"
+        messages = [{"role": "system", "content": PROMPT[language]}, {"role": "user", "content": ask}]
+        yield Note({"template": _template("documents/write", PROMPT[language]), "model": self.model.name})
+        dropped = kept = 0
+        async for sentence in _sentences(self.model.write(messages, max_tokens=conversation.max_tokens)):
+            passage = self.supports(_bare(sentence), read)
+            if passage is None:
+                dropped += 1
+                continue
+            before = answer.add(" ") if kept and language == "en" else ""
+            kept += 1
+            yield before + answer.cite(_bare(sentence), passage, passage.start, passage.end)
+        yield Note({"sentences_kept": kept, "sentences_dropped": dropped})
+
+    def supports(self, sentence: str, passages: Sequence[Passage]) -> Passage | None:
+        """The passage that has most of the sentence's words; None where none has enough of them."""
+        weight = {term: self.index.rarity(term) for term in question_terms(sentence)}
+        total = sum(weight.values())
+        if not total:
+            return None
+        shares = [
+            (sum(weight[term] for term in set(weight).intersection(terms(one.text))) / total, -number, one)
+            for number, one in enumerate(passages)
+        ]
+        share, _, best = max(shares, key=lambda one: one[:2])
+        return best if share >= SUPPORTED else None
+
+
+async def _sentences(pieces: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Whole sentences of a text that comes in pieces."""
+    held = ""
+    async for piece in pieces:
+        held += piece
+        spans = sentence_spans(held)
+        for start, end in spans[:-1]:
+            yield held[start:end]
+        if len(spans) > 1:
+            held = held[spans[-1][0] :]
+    for start, end in sentence_spans(held):
+        yield held[start:end]
+
+
+def _bare(sentence: str) -> str:
+    """Without the numbers that the model put there: ours are those of what supports it."""
+    import re
+
+    return re.sub(r"\s*\[\d+\]", "", sentence).strip()
+
+
+def _beginning(passage: Passage) -> Quote:
+    spans = sentence_spans(passage.text) or [(0, len(passage.text))]
+    return Quote(passage, passage.start + spans[0][0], passage.start + spans[0][1], 0.0)
+
+
+def _told(found: Found) -> dict[str, Any]:
+    """A passage as a receipt holds it: its id leads to its text as long as its document may be kept."""
+    passage = found.passage
+    return {
+        "passage": passage.id,
+        "document": passage.document,
+        "source": passage.source,
+        "file": passage.file,
+        "licence": passage.licence,
+        "headings": list(passage.headings),
+        "score": round(found.score, 4),
+        "coverage": round(found.coverage, 4),
+        "cosine": None if found.cosine is None else round(found.cosine, 4),
+    }
+
+
+def _template(name: str, text: str) -> dict[str, str]:
+    return {"name": name, "sha256": text_sha256(text)}

@@ -1,0 +1,93 @@
+"""What passes through an application, and the models as it sees them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from catenary.messages import Language
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What an answer stands on, for its receipt: JSON values by name. A later note adds to an earlier one."""
+
+    values: Mapping[str, Any]
+
+
+Piece = str | Note
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What was said so far, the question last. `max_tokens` bounds what a model may write."""
+
+    messages: Sequence[Mapping[str, Any]]
+    max_tokens: int | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, question: str) -> Conversation:
+        """One that begins with this question."""
+        return cls([{"role": "user", "content": question}])
+
+    @property
+    def asked(self) -> list[str]:
+        """All that the user said, in order."""
+        return [str(one.get("content") or "") for one in self.messages if one.get("role") == "user"]
+
+    @property
+    def question(self) -> str:
+        """What the user said last."""
+        return self.asked[-1] if self.asked else ""
+
+    @property
+    def language(self) -> Language:
+        """The question's: Chinese where it has a Chinese character."""
+        return language_of(self.question)
+
+
+def language_of(text: str) -> Language:
+    """Chinese where a text has a Chinese character, else English."""
+    return "zh" if HAN.search(text) else "en"
+
+
+App = Callable[[Conversation], AsyncIterator[Piece]]
+"""An application."""
+
+Embed = Callable[[Sequence[str]], Awaitable["npt.NDArray[np.float32]"]]
+"""Texts → one vector of length 1 each."""
+
+Classify = Callable[[Sequence[str]], Awaitable[list[Mapping[str, float]]]]
+"""Texts → the probabilities of their labels, most probable first."""
+
+
+class ChatModel(Protocol):
+    """A model that writes, by its endpoint."""
+
+    @property
+    def name(self) -> str:
+        """The endpoint's."""
+
+    def write(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        max_tokens: int | None = None,
+        temperature: float = 0.0,
+        schema: Mapping[str, Any] | None = None,
+    ) -> AsyncIterator[str]:
+        """The answer, piece by piece; JSON of this `schema` where one is given."""
+
+
+async def whole(pieces: AsyncIterator[str]) -> str:
+    """All of an answer."""
+    return "".join([piece async for piece in pieces])

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from catenary.apps import App, documents
+from catenary.apps.documents import DocumentRules
+from catenary.search import SearchIndex, build_search
+from tests.apps.ports import Scripted, told
+
+DOCUMENTS = {
+    "tea.md": "# 茶\n\n绿茶用八十度的水冲泡，三分钟即可。红茶用沸水。\n\n## 保存\n\n茶叶要密封，放在阴凉处保存。\n",
+    "coffee.md": "# Coffee\n\nGrind the beans just before brewing. The water should have 93 degrees. Rinse the filter"
+    " first.\n\n## Storing beans\n\nStore beans in a dark tin. Never freeze them.\n",
+}
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> SearchIndex:
+    folder = tmp_path_factory.mktemp("index")
+    rows = [
+        {"id": name, "source": "notes", "file": name, "offset": 1, "licence": "CC0-1.0", "text": text}
+        for name, text in DOCUMENTS.items()
+    ]
+    build_search([pa.RecordBatch.from_pylist(rows)], folder)
+    return SearchIndex.open(folder)
+
+
+def said(app: App, *messages: str) -> tuple[str, dict[str, Any]]:
+    return asyncio.run(told(app, *messages))
+
+
+def test_a_question_is_answered_with_the_words_of_its_source(index: SearchIndex) -> None:
+    text, notes = said(documents(index), "绿茶要用多少度的水？")
+    assert text.startswith("绿茶用八十度的水冲泡，三分钟即可。[1]")
+    assert text.endswith("[1] 茶 › tea.md")
+    [cited] = notes["citations"]
+    start, end = cited["quote"]
+    assert DOCUMENTS[cited["file"]][start:end] == "绿茶用八十度的水冲泡，三分钟即可。"
+    assert text[cited["start_index"] : cited["end_index"]] == "[1]"
+    assert cited["passage"] in {one["passage"] for one in notes["retrieved"]}
+    assert notes["template"]["name"] == "documents/quote"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How do I repair a bicycle?", "This is not in the documents."),
+        ("红烧肉怎么做？", "文档中没有相关内容。"),
+    ],
+)
+def test_what_is_not_in_the_documents_is_not_answered(index: SearchIndex, question: str, answer: str) -> None:
+    text, notes = said(documents(index), question)
+    assert text == answer
+    assert notes["answered"] is False
+    assert "citations" not in notes
+    other = said(documents(index, rules=DocumentRules(not_found="请致电客服。")), question)
+    assert other[0] == "请致电客服。"
+
+
+def test_a_question_that_goes_on_is_looked_up_with_the_one_before(index: SearchIndex) -> None:
+    app = documents(index)
+    assert said(app, "茶叶怎么保存？", "密封。", "为什么？")[1]["answered"]
+    # … and what it asks of itself must be known: the earlier question does not answer it
+    assert not said(app, "茶叶怎么保存？", "密封。", "红烧肉怎么做？")[1]["answered"]
+
+
+def test_a_model_writes_and_only_what_the_passages_support_is_told(index: SearchIndex) -> None:
+    model = Scripted("The water should have 93 degrees [1]. Coffee was discovered in Ethiopia by goats [2].")
+    text, notes = said(documents(index, model=model), "How hot should the water for coffee be?")
+    assert text.startswith("The water should have 93 degrees. [1]")
+    assert "Ethiopia" not in text
+    assert (notes["sentences_kept"], notes["sentences_dropped"]) == (1, 1)
+    assert notes["template"]["name"] == "documents/write"
+    assert notes["citations"][0]["file"] == "coffee.md"
+    assert "93 degrees" in model.asked[0][-1]["content"]
+
+
+def test_where_a_model_makes_everything_up_the_documents_are_quoted(index: SearchIndex) -> None:
+    model = Scripted("Ask your grandmother about Ethiopian goats.")
+    text, notes = said(documents(index, model=model), "How hot should the water for coffee be?")
+    assert "The water should have 93 degrees." in text
+    assert notes["template"]["name"] == "documents/quote"
