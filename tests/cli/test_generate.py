@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from catenary.inference.measure import Case, cases, measure
 from tests.cli.conftest import Catenary
-from tests.inference.writers import write_writer
+from tests.inference.writers import write_reader, write_writer
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +66,45 @@ def test_a_missing_model_is_named(catenary: Catenary, tmp_path: Path, name: str,
     said = catenary(tmp_path, "generate", name, "x")
     assert said.code == 3
     assert told in said.err
+
+
+def test_texts_are_labelled_and_embedded_by_openvino(catenary: Catenary, tmp_path: Path) -> None:
+    labels, vectors = (
+        write_reader(tmp_path / "labels", "classify"),
+        write_reader(tmp_path / "vectors", "embed"),
+    )
+
+    def told(*asked: str) -> list[Any]:
+        said = [
+            catenary(tmp_path, *asked, "悬链", "--engine", engine, "--json")
+            for engine in ("openvino", "torch")
+        ]
+        assert [one.code for one in said] == [0, 0], said[0].err
+        return [one.json[0] for one in said]
+
+    fast, trained = told("classify", str(labels))
+    assert fast["label"] == trained["label"]
+    fast, trained = told("embed", str(vectors))
+    assert sum(a * b for a, b in zip(fast["vector"], trained["vector"], strict=True)) > 0.98
+
+
+def dies(tokens: int) -> Any:
+    """An engine whose process is killed when it is asked for so many tokens."""
+
+    def answer(prompts: Any, new: int) -> None:
+        if new == tokens:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return answer
+
+
+def test_an_engine_whose_process_dies_is_told_and_the_others_go_on() -> None:
+    engines = {"frail": partial(dies, 4), "stillborn": partial(dies, 1), "sound": partial(dies, 99)}
+    told = measure(engines, cases([2], 8, 16, 4), vocab_size=50, rounds=1)
+    assert "ended: -9" in str(told["frail"].failed)
+    assert "ended: -9" in str(told["stillborn"].failed)
+    assert told["sound"].failed is None
+    assert told["sound"].aggregate(Case(2, 8, 4))
 
 
 def test_bench_measures_engines_side_by_side(catenary: Catenary, tmp_path: Path, writer: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from catenary.errors import Damaged, InvalidInput, NotFound, Refused
 from catenary.inference import load
 from tests.inference.bag_of_words import write_folder
+from tests.inference.writers import write_reader
 
 
 @pytest.fixture
@@ -144,3 +145,14 @@ def test_a_tokenizer_without_its_frame_is_refused(folder: Path) -> None:
     (folder / "tokenizer.json").write_text(json.dumps(settings | {"post_processor": None}))
     with pytest.raises(InvalidInput, match="special tokens"):
         load(folder)
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "torch"])
+def test_weights_larger_than_what_is_free_are_refused_before_they_are_read(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    monkeypatch.setattr("catenary.inference.memory.free_bytes", lambda: 100)
+    if engine == "torch":
+        folder = write_reader(tmp_path / "reader", "classify")
+    with pytest.raises(InvalidInput, match="not enough memory for the model's weights"):
+        load(folder, engine=engine)  # type: ignore[arg-type]

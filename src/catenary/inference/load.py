@@ -23,6 +23,7 @@ from catenary.inference.folder import (
     read_json,
     refuse_pickle,
 )
+from catenary.inference.memory import check_weights
 from catenary.inference.port import Classifier, Embedder, Generator
 
 TaskName = Literal["classify", "generate", "embed"]
@@ -78,6 +79,7 @@ def load(
             expected="one of: {engines}",
             engines=", ".join(name for does, name in ENGINES if does == task),
         )
+    check_weights(folder, chosen)
     made: Classifier | Generator | Embedder = ENGINES[task, chosen](folder, threads)
     return made
 

@@ -6,6 +6,7 @@ others use too, only figures of one run compare. Prompts are random ids, so that
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -86,27 +87,52 @@ def measure(
     told: dict[str, Figures] = {}
     random = np.random.default_rng()
     with ExitStack() as stack:
-        pipes: dict[str, Any] = {}
+        pipes: dict[str, tuple[Any, Any]] = {}
         for name, make in engines.items():
             ours, theirs = context.Pipe()
             process = context.Process(target=_answer, args=(theirs, make), daemon=True)
             process.start()
+            theirs.close()  # or its end would not be seen
             stack.callback(process.join, 10)
-            stack.callback(ours.send, None)
-            ready = ours.recv()
+            stack.callback(_end, ours)
+            ready = _heard(ours, process)
             told[name] = Figures(ready) if isinstance(ready, float) else Figures(0.0, failed=ready)
             if told[name].failed is None:
-                pipes[name] = ours
+                pipes[name] = ours, process
         for number in range(rounds + 1):  # the first warms up
             for case in what:
                 prompts = random.integers(FIRST_IDS, vocab_size, (case.prompts, case.prompt_tokens)).tolist()
-                for name, pipe in pipes.items():
+                for name, (pipe, process) in list(pipes.items()):
                     said(f"{name}: {case.prompts} × {case.prompt_tokens} + {case.new}")
-                    pipe.send((prompts, case.new))
-                    seconds, told[name].peak_bytes = pipe.recv()
+                    heard = _asked(pipe, process, (prompts, case.new))
+                    if isinstance(heard, str):
+                        told[name].failed = heard
+                        del pipes[name]
+                        continue
+                    seconds, told[name].peak_bytes = heard
                     if number:
                         told[name].seconds.setdefault(case, []).append(seconds)
     return told
+
+
+def _asked(pipe: Any, process: Any, what: Any) -> Any:
+    with contextlib.suppress(OSError):  # what became of it is heard below
+        pipe.send(what)
+    return _heard(pipe, process)
+
+
+def _heard(pipe: Any, process: Any) -> Any:
+    """What an engine's process tells, or a text where it ended instead: killed for want of memory, say."""
+    try:
+        return pipe.recv()
+    except (EOFError, OSError):
+        process.join(10)
+        return f"the process ended: {process.exitcode}"
+
+
+def _end(pipe: Any) -> None:
+    with contextlib.suppress(OSError):
+        pipe.send(None)
 
 
 def ours(folder: Path, engine: str, threads: int | None) -> Answers:
@@ -138,5 +164,9 @@ def _answer(pipe: Any, make: Callable[[], Answers]) -> None:
     pipe.send(time.perf_counter() - began)
     while (asked := pipe.recv()) is not None:
         began = time.perf_counter()
-        answer(*asked)
+        try:
+            answer(*asked)
+        except (CatenaryError, RuntimeError, OSError, ValueError) as error:
+            pipe.send(f"{type(error).__name__}: {error}")
+            return
         pipe.send((time.perf_counter() - began, peak_bytes()))

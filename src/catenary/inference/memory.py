@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,42 @@ def check_budget(what: str, needed_bytes: int, budget_bytes: int | None = None) 
             expected="at most {free} MB: fewer or shorter texts at once, or a smaller cache",
             free=f"{min(limits) / 1e6:,.0f}",
         )
+
+
+def room_for(weights_bytes: int, times: int = 4) -> bool:
+    """Whether a second copy of the weights leaves most of what is free to others."""
+    free = free_bytes()
+    return free is None or weights_bytes * times <= free
+
+
+def check_weights(folder: Path, engine: str) -> None:
+    """Raise InvalidInput where the weights that the engine would load are larger than what is free.
+
+    OpenVINO and onnxruntime hold them as they lie in the file; torch in float32.
+    """
+    if engine == "torch":
+        needed = 4 * sum(_numbers(file) for file in folder.glob("*.safetensors"))
+    else:
+        pattern = {"openvino": "openvino_*.bin", "onnxruntime": "*.onnx"}.get(engine)
+        needed = sum(file.stat().st_size for file in folder.glob(pattern)) if pattern else 0
+    if needed:
+        check_budget("the model's weights", needed)
+
+
+def _numbers(file: Path) -> int:
+    """How many numbers a safetensors file holds, by its header; 0 for one that is damaged, which its reader tells."""
+    import json
+
+    with file.open("rb") as opened:
+        size = int.from_bytes(opened.read(8), "little")
+        try:
+            header = json.loads(opened.read(min(size, 100 << 20)))
+        except ValueError:
+            return 0
+    tensors = (
+        [one for name, one in header.items() if name != "__metadata__"] if isinstance(header, dict) else []
+    )
+    return sum(prod(one.get("shape", ())) for one in tensors if isinstance(one, dict))
 
 
 def kept_numbers(config: TransformerConfig, prompt_tokens: int, new_tokens: int) -> int:

@@ -18,7 +18,7 @@ import openvino.opset15 as ops
 from numpy.typing import NDArray
 
 from catenary.errors import Damaged, InvalidInput
-from catenary.inference.memory import check_budget, free_bytes
+from catenary.inference.memory import check_budget, free_bytes, room_for
 from catenary.inference.scheduler import Chunk
 
 CACHE_BYTES = 128 << 20  # unless one text of the model's whole length needs more
@@ -26,7 +26,7 @@ PAGED = "PagedAttentionExtension"
 SLIDING_WINDOW = 10  # which input of it
 # A step of so many tokens is bound by its products, and with AMX those of bfloat16 are quicker: 512 tokens of SmolLM2
 # take 0.6 times as long, one token 1.5 times (Sapphire Rapids). There prompts are read in bfloat16, and answers are
-# written as above; the weights lie in memory once more.
+# written as above; the weights lie in memory once more, where there is room for them.
 MANY_TOKENS = 64
 
 
@@ -49,7 +49,10 @@ class OpenVinoModel:
         windows: Sequence[int] | None = None,
     ) -> None:
         core = ov.Core()
+        weights = 0
         if isinstance(graph, Path):
+            file = graph.with_suffix(".bin")
+            weights = file.stat().st_size if file.is_file() else 0
             try:
                 graph = core.read_model(graph)
             except RuntimeError as error:
@@ -64,7 +67,7 @@ class OpenVinoModel:
             settings["INFERENCE_NUM_THREADS"] = threads
         graph = _paged(graph, windows)
         ways = [settings]
-        if not exact and has_amx():
+        if not exact and has_amx() and room_for(weights):
             ways.append(settings | {"INFERENCE_PRECISION_HINT": "bf16"})
         with ThreadPoolExecutor(len(ways)) as threaded:  # side by side: 1.5 s in place of 2.6
             made = list(threaded.map(lambda way: core.compile_model(graph, "CPU", way), ways))
