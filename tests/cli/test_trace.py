@@ -139,6 +139,16 @@ def test_what_was_redacted_is_in_no_training_text(catenary: Catenary, signed: Pa
     assert not any("example.com" in text or "13912345678" in text for text in texts)
 
 
+def test_the_first_digits_of_a_document_are_enough(
+    catenary: Catenary, signed: Path, rows: list[dict[str, Any]]
+) -> None:
+    whole = rows[3]["id"]
+    assert catenary(signed, "trace", f"doc:{whole[:10]}", "--json").json["id"] == whole
+    said = catenary(signed, "trace", f"doc:{whole[:4]}")
+    assert said.code == 2
+    assert "more digits" in said.err
+
+
 @pytest.mark.parametrize(
     ("what", "code"),
     [

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from catenary.errors import InvalidInput
 from catenary.records import document_id
-from catenary.store import Store, recipe_id
+from catenary.store import Artifact, Store, recipe_id
 from catenary.store.documents import find_document
 
 
@@ -79,3 +80,53 @@ def test_all_datasets_and_collections_with_a_document_are_named(store: Store, id
     assert [artifact.id for artifact, _ in found] == [made["collection", 1000].id, made["dataset", 10].id]
     assert {row["id"] for _, row in found} == {ids[3]}
     assert list(store.find_document("0" * 32)) == []
+
+
+def hold(store: Store, ids: list[str], kind: str = "dataset") -> Artifact:
+    settings = {"kind": kind, "ids": ids}
+    artifact_id = recipe_id("curate", 1, settings, {})
+    with store.workspace(artifact_id) as workspace:
+        write(workspace.out / "documents.parquet", ids)
+        return store.commit(
+            workspace,
+            id=artifact_id,
+            kind=kind,
+            stage="curate",
+            version=1,
+            settings=settings,
+            inputs={},
+            report={},
+        )
+
+
+def test_the_first_digits_name_a_document_where_no_other_begins_so(store: Store, ids: list[str]) -> None:
+    twins = ["abcdef" + "0" * 26, "abcdef" + "1" * 26]
+    first, second = hold(store, sorted([*ids[:100], twins[0]])), hold(store, sorted([*ids[:50], twins[1]]))
+    for number in (0, 49, 50, 99):
+        found = {artifact.id: row["id"] for artifact, row in store.find_document(ids[number][:12])}
+        holding = [first.id, second.id] if number < 50 else [first.id]
+        assert found == dict.fromkeys(holding, ids[number])
+    with pytest.raises(InvalidInput, match="begins so") as refused:
+        list(store.find_document("abcdef"))
+    told = dict(refused.value.lines("en"))
+    assert all(twin in str(told) for twin in twins)
+    assert [artifact.id for artifact, _ in store.find_document("abcdef1")] == [second.id]
+    with pytest.raises(InvalidInput, match="more digits"):
+        list(store.find_document("abcde"))
+
+
+def test_what_was_noted_of_ids_is_made_again_and_goes_with_its_artifact(store: Store, ids: list[str]) -> None:
+    artifact = hold(store, ids)
+    [noted] = (store.home.path / "cache" / "documents").iterdir()
+    noted.unlink()
+    assert [found.id for found, _ in store.find_document(ids[5])] == [artifact.id]
+    assert noted.exists()
+    assert [row.id for row in store.gc().artifacts] == [artifact.id]
+    assert not noted.exists()
+    assert list(store.find_document(ids[5])) == []
+
+
+@pytest.mark.parametrize("letters", ["ABCDEF12", "zzzzzzzz", "文档文档文档", "../../etc/passwd", "a%c_ef"])
+def test_what_is_no_id_finds_nothing(store: Store, ids: list[str], letters: str) -> None:
+    hold(store, ids)
+    assert list(store.find_document(letters)) == []

@@ -15,7 +15,8 @@ from typing import Any
 
 from catenary.errors import NotFound
 from catenary.messages import say
-from catenary.store import Artifact, Store
+from catenary.store import Artifact, LinkRow, RunRow, Store
+from catenary.store.lineage import Direction
 
 DOCUMENT = "doc:"
 RECEIPT = "rcpt_"
@@ -56,9 +57,9 @@ def trace(
     nearest: Nearest = lambda text, datasets: (),
     exposure: Exposure = lambda model, document: None,
 ) -> Node:
-    """The lineage of a receipt (`rcpt_…`), a document (`doc:…`) or an artifact (its id, 6 digits or more).
+    """The lineage of a receipt (`rcpt_…`), a document (`doc:…`) or an artifact (ids of 6 digits or more).
 
-    Raises NotFound where nothing has this id.
+    Raises NotFound where nothing has this id, InvalidInput where several begin so.
     """
     tracer = _Tracer(store, standing, nearest, exposure)
     if what.startswith(RECEIPT):
@@ -79,6 +80,24 @@ class _Tracer:
         self.exposure = exposure
         self.document_id = ""  # the one that is traced
         self.drawn: set[str] = set()
+        self.opened: dict[str, Artifact] = {}
+        self.made_from: dict[str, list[str]] = {}  # artifact → what was made straight from it
+        self.links: dict[str, list[LinkRow]] = {}
+        self.runs: dict[str, RunRow] = {}
+
+    def gather(self, artifact: Artifact, direction: Direction) -> None:
+        """Look up, all at once, what will be said of an artifact and of all that it leads to."""
+        if artifact.id in self.opened:
+            return
+        lineage = self.store.lineage(artifact.id, direction)
+        new = [row for row in lineage.artifacts if row.id not in self.opened]
+        self.opened |= {row.id: self.store.opened(row) for row in new}
+        self.links |= self.store.links_to_each([row.id for row in new])
+        self.runs |= self.store.newest_runs([row.id for row in new])
+        for edge in lineage.edges:
+            made = self.made_from.setdefault(edge.input_id, [])
+            if edge.artifact_id not in made:
+                made.append(edge.artifact_id)
 
     def answer(self, receipt_id: str) -> Node:
         receipt = self.store.receipt(receipt_id)
@@ -170,6 +189,7 @@ class _Tracer:
         )
 
     def up(self, artifact: Artifact, role: str = "") -> Node:
+        self.gather(artifact, "up")
         title = self._title(artifact, role)
         if artifact.id in self.drawn:
             return Node(artifact.kind, title, artifact.id, seen=True)
@@ -177,7 +197,7 @@ class _Tracer:
         children = [
             *(self._release_facts(artifact) if artifact.kind == "release" else ()),
             *(
-                self.up(self.store.get(id), role)
+                self.up(self.opened[id], role)
                 for role, id in sorted(artifact.manifest.inputs.items(), key=_reading_order)
             ),
             *(_files(artifact) if "files" in artifact.manifest.report else ()),  # it came from outside
@@ -185,17 +205,15 @@ class _Tracer:
         return Node(artifact.kind, title, artifact.id, self._facts(artifact), children)
 
     def down(self, artifact: Artifact) -> Node:
+        self.gather(artifact, "down")
         title = self._title(artifact)
         if artifact.id in self.drawn:
             return Node(artifact.kind, title, artifact.id, seen=True)
         self.drawn.add(artifact.id)
-        below = self.store.lineage(artifact.id, "down").edges
-        children = [
-            self.down(self.store.get(edge.artifact_id)) for edge in below if edge.input_id == artifact.id
-        ]
+        children = [self.down(self.opened[id]) for id in self.made_from.get(artifact.id, ())]
         children += [
             Node("endpoint", f"{link.chain}: {link.link.removeprefix('endpoints.')}")
-            for link in self.store.links_to(artifact.id)
+            for link in self.links[artifact.id]
             if link.link.startswith("endpoints.")
         ]
         facts = [*self._seen(artifact), *self._facts(artifact)]
@@ -221,7 +239,6 @@ class _Tracer:
         ]
 
     def document(self, document_id: str, down: bool) -> Node:
-        self.document_id = document_id
         found = list(self.store.find_document(document_id))
         if not found:
             raise NotFound(
@@ -230,6 +247,8 @@ class _Tracer:
                 expected="the id of a document, as `catenary trace <dataset>` and the Parquet files show them",
             )
         row = found[0][1]
+        self.document_id = document_id = row["id"]
+        self.links |= self.store.links_to_each([artifact.id for artifact, _ in found])
         facts = [
             say("{file}, record {offset}", file=row["file"], offset=row["offset"]),
             say("licence {licence}", licence=row["licence"] or say("unknown")),
@@ -254,9 +273,8 @@ class _Tracer:
         return Node(tree.kind, tree.title, tree.id, [*facts, *tree.facts], tree.children)
 
     def _title(self, artifact: Artifact, role: str = "") -> str:
-        names = sorted(
-            {link.link for link in self.store.links_to(artifact.id) if not link.link.startswith("endpoints.")}
-        )
+        links = self.links[artifact.id]
+        names = sorted({link.link for link in links if not link.link.startswith("endpoints.")})
         return ", ".join(names) or role or artifact.stage
 
     def _facts(self, artifact: Artifact) -> list[str]:
@@ -266,9 +284,8 @@ class _Tracer:
             if headline
             else []
         )
-        runs = [run for run in self.store.runs(artifact_id=artifact.id) if run.outcome == "done"]
-        if runs:
-            run = runs[0]
+        run = self.runs.get(artifact.id)
+        if run is not None:
             facts.append(
                 say(
                     "{stage} run {run}, {at}, {seconds} s on {host}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from catenary.store.tables import artifacts, edges, gates, links, release_states
 
 ID_DIGITS = 64
 MIN_PREFIX_DIGITS = 6
+IDS_IN_A_QUERY = 1000
 _HEX = re.compile(r"[0-9a-f]+")
 
 
@@ -158,10 +159,21 @@ def links_of(connection: Connection, chain: str) -> dict[str, LinkRow]:
     return {row.link: LinkRow(*row) for row in connection.execute(query)}
 
 
-def links_to(connection: Connection, artifact_id: str) -> list[LinkRow]:
-    """The links, of whatever chain, that point to an artifact."""
-    query = select(links).where(links.c.artifact_id == artifact_id).order_by(links.c.chain, links.c.link)
-    return [LinkRow(*row) for row in connection.execute(query)]
+def links_to_each(connection: Connection, artifact_ids: Collection[str]) -> dict[str, list[LinkRow]]:
+    """The links, of whatever chain, that point to each of these artifacts."""
+    found: dict[str, list[LinkRow]] = {id: [] for id in artifact_ids}
+    for ids in in_parts(found):
+        query = select(links).where(links.c.artifact_id.in_(ids)).order_by(links.c.chain, links.c.link)
+        for row in connection.execute(query):
+            found[row.artifact_id].append(LinkRow(*row))
+    return found
+
+
+def in_parts(ids: Collection[str]) -> Iterator[list[str]]:
+    """Ids, so many at a time as one query may name."""
+    listed = list(ids)
+    for start in range(0, len(listed), IDS_IN_A_QUERY):
+        yield listed[start : start + IDS_IN_A_QUERY]
 
 
 def pointed(connection: Connection) -> set[str]:

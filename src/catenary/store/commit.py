@@ -7,6 +7,7 @@ Killed between the two, the object is whole but unknown; whoever asks for its id
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from sqlalchemy import Engine
 
 from catenary.db import reading, writing
 from catenary.errors import Damaged, NotFound
-from catenary.store.catalog import add_artifact, artifact_row, missing_inputs, no_artifact
-from catenary.store.manifest import MANIFEST, Manifest, manifest_sha256, recipe_id
+from catenary.store.catalog import ArtifactRow, add_artifact, artifact_row, missing_inputs, no_artifact
+from catenary.store.documents import KINDS_WITH_DOCUMENTS, write_ids
+from catenary.store.manifest import MANIFEST, Manifest, manifest_sha256, parse_manifest, recipe_id
 from catenary.store.objects import (
     Artifact,
     Workspace,
@@ -73,6 +75,9 @@ def commit(
     with writing(engine) as connection:
         add_artifact(connection, manifest)
     discard_work(workspace.out.parent)
+    if kind in KINDS_WITH_DOCUMENTS:
+        with suppress(OSError):  # it is a cache
+            write_ids(home, manifest.id, folder)
     return as_artifact(manifest, folder)
 
 
@@ -122,14 +127,20 @@ def opened(engine: Engine, home: Path, artifact_id: str) -> Artifact | None:
         row = artifact_row(connection, artifact_id)
     if row is None:
         return opened(engine, home, artifact_id) if adopt(engine, home, artifact_id) else None
+    return opened_row(home, row)
+
+
+def opened_row(home: Path, row: ArtifactRow) -> Artifact:
+    """The artifact of a row of the catalog. Raises Damaged as `opened` does."""
     folder = object_folder(home, row.kind, row.id)
     try:
-        manifest = read_object(folder)
+        data = (folder / MANIFEST).read_bytes()
     except FileNotFoundError as error:
         raise Damaged(
             "The files of this artifact are gone.", where=str(folder), got=short(row.id), next="catenary run"
         ) from error
-    if manifest_sha256(manifest.to_bytes()) != row.manifest_sha256:
+    manifest = parse_manifest(data, folder / MANIFEST)
+    if manifest_sha256(data) != row.manifest_sha256:
         raise Damaged(
             "The manifest of an artifact is not what was written.",
             where=str(folder / MANIFEST),

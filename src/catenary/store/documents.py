@@ -1,16 +1,29 @@
 """Finding one document among many: each dataset and collection carries `documents.parquet`, sorted by id.
 
-Documents are no rows of the catalog. The file's own statistics name the one row group that can hold an id,
-so a look-up reads the footer and that group, however many documents there are.
+Documents are no rows of the catalog. Beside the objects, under cache/documents/, lie each holder's ids alone, 32
+bytes a document in their order, so that a look-up halves its way through a few pages of each; only the holders that
+have the document are opened. The file's own statistics then name the one row group that can hold it.
+
+The ids are a cache: written when an artifact is committed, and again whenever one is missing.
 """
 
 from __future__ import annotations
 
+import mmap
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from catenary.errors import InvalidInput
+from catenary.files import make_folder, write_whole
+from catenary.records import DOCUMENT_ID_DIGITS
+
 DOCUMENTS = "documents.parquet"
 KINDS_WITH_DOCUMENTS = ("collection", "dataset")
+MIN_PREFIX_DIGITS = 6
+FOLDER = Path("cache", "documents")
 
 
 def find_document(path: Path, document_id: str) -> dict[str, Any] | None:
@@ -34,3 +47,74 @@ def find_document(path: Path, document_id: str) -> dict[str, Any] | None:
                 row: dict[str, Any] = file.read_row_group(group).slice(place, 1).to_pylist()[0]
                 return row
     return None
+
+
+def write_ids(home: Path, artifact_id: str, folder: Path) -> Path:
+    """Write down the ids of the documents of the artifact in `folder`; none where it has no documents."""
+    import pyarrow.parquet as pq
+
+    path = home / FOLDER / artifact_id
+    make_folder(path.parent)
+    source = folder / DOCUMENTS
+    ids: list[str] = pq.read_table(source, columns=["id"])["id"].to_pylist() if source.exists() else []
+    write_whole(path, "".join(id for id in ids if len(id) == DOCUMENT_ID_DIGITS).encode("ascii"))
+    return path
+
+
+def ids_beginning(path: Path, prefix: str, *, at_most: int = 2) -> list[str]:
+    """The ids that begin so, in a file that `write_ids` wrote; the first `at_most` of them."""
+    wanted = prefix.encode("ascii", "replace")
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        if size == 0:
+            return []
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            count = size // DOCUMENT_ID_DIGITS
+
+            def id_at(place: int) -> bytes:
+                return data[place * DOCUMENT_ID_DIGITS : (place + 1) * DOCUMENT_ID_DIGITS]
+
+            first = bisect_left(range(count), wanted, key=id_at)
+            found = (id_at(place) for place in range(first, min(first + at_most, count)))
+            return [id.decode("ascii", "replace") for id in found if id.startswith(wanted)]
+
+
+def holders(
+    home: Path, artifacts: Iterable[tuple[str, Path]], prefix: str
+) -> Iterator[tuple[str, list[str]]]:
+    """Those of `artifacts` (id, folder) that have documents whose ids begin so, with two of these ids at most."""
+    for artifact_id, folder in artifacts:
+        try:
+            found = ids_beginning(home / FOLDER / artifact_id, prefix)
+        except FileNotFoundError:
+            found = ids_beginning(write_ids(home, artifact_id, folder), prefix)
+        if found:
+            yield artifact_id, found
+
+
+def forget_ids(home: Path, artifact_id: str) -> None:
+    """Drop what `write_ids` wrote of an artifact that is no more."""
+    with suppress(FileNotFoundError):
+        (home / FOLDER / artifact_id).unlink()
+
+
+def require_prefix(prefix: str) -> None:
+    """Raises InvalidInput for less of a document's id than tells it apart."""
+    if len(prefix) < MIN_PREFIX_DIGITS:
+        raise InvalidInput(
+            "A document's id needs more digits than this.",
+            got=f"doc:{prefix}",
+            expected="at least {digits} hexadecimal digits",
+            next="catenary trace doc:<id>",
+            digits=MIN_PREFIX_DIGITS,
+        )
+
+
+def ambiguous(prefix: str, ids: Iterable[str]) -> InvalidInput:
+    """The error for a prefix that several documents have."""
+    return InvalidInput(
+        "Several documents have an id that begins so.",
+        got=f"doc:{prefix}",
+        expected="enough digits to tell them apart: {ids} …",
+        ids=", ".join(f"doc:{id}" for id in sorted(ids)),
+    )

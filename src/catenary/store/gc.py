@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 from catenary.db import writing
 from catenary.errors import Refused
 from catenary.store.catalog import ArtifactRow, forget, pointed
+from catenary.store.documents import forget_ids
 from catenary.store.lineage import whole_graph
 from catenary.store.objects import (
     discard_work,
@@ -61,6 +62,7 @@ def gc(engine: Engine, home: Path, keep: Collection[str] = (), *, dry_run: bool 
             folder = object_folder(home, row.kind, row.id)
             if folder.exists():
                 throw_away(home, folder)
+            forget_ids(home, row.id)
     return Garbage(tuple(unwanted), work, sum(row.bytes for row in unwanted) + work_bytes)
 
 

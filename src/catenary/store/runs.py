@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from catenary.db import now, reading, writing
+from catenary.store.catalog import in_parts
 from catenary.store.objects import LOCKS, lock_of, locked
 from catenary.store.tables import metrics, runs
 
@@ -140,6 +141,16 @@ def run_rows(
         if value is not None:
             query = query.where(column == value)
     return [RunRow(*row) for row in connection.execute(query)]
+
+
+def newest_done(connection: Connection, artifact_ids: Collection[str]) -> dict[str, RunRow]:
+    """The newest run that made each of these artifacts; nothing for those that no run made."""
+    found: dict[str, RunRow] = {}
+    for ids in in_parts(artifact_ids):
+        query = select(runs).where(runs.c.artifact_id.in_(ids), runs.c.outcome == "done").order_by(runs.c.id)
+        for row in connection.execute(query):
+            found[row.artifact_id] = RunRow(*row)
+    return found
 
 
 def living(connection: Connection) -> list[RunRow]:

@@ -109,6 +109,10 @@ class Store:
             raise catalog.no_artifact(name)
         return artifact
 
+    def opened(self, row: ArtifactRow) -> Artifact:
+        """The artifact of a row of the catalog, as `get` gives it."""
+        return commit.opened_row(self.home.path, row)
+
     def artifacts(self, kind: str | None = None) -> list[ArtifactRow]:
         """All artifacts (of one kind), oldest first."""
         with self.reading() as connection:
@@ -173,14 +177,22 @@ class Store:
         return [row for row in self.lineage(artifact_id, "down").artifacts if row.id != artifact_id]
 
     def find_document(self, document_id: str) -> Iterator[tuple[Artifact, dict[str, Any]]]:
-        """The collections and datasets that hold a document, with its row in each, in the order of making."""
-        for kind in documents.KINDS_WITH_DOCUMENTS:
-            for row in self.artifacts(kind):
-                artifact = self.get(row.id)
-                path = artifact.path / documents.DOCUMENTS
-                found = documents.find_document(path, document_id) if path.exists() else None
-                if found is not None:
-                    yield artifact, found
+        """The collections and datasets that hold a document, with its row in each, in the order of making.
+
+        The id may be cut to its first digits (6 at least). Raises InvalidInput where several documents' begin so.
+        """
+        documents.require_prefix(document_id)
+        rows = {row.id: row for kind in documents.KINDS_WITH_DOCUMENTS for row in self.artifacts(kind)}
+        folders = ((row.id, objects.object_folder(self.home.path, row.kind, row.id)) for row in rows.values())
+        holding = dict(documents.holders(self.home.path, folders, document_id))
+        ids = {id for found in holding.values() for id in found}
+        if len(ids) > 1:
+            raise documents.ambiguous(document_id, ids)
+        for artifact_id in holding:
+            artifact = self.opened(rows[artifact_id])
+            row = documents.find_document(artifact.path / documents.DOCUMENTS, next(iter(ids)))
+            if row is not None:
+                yield artifact, row
 
     # links
 
@@ -201,8 +213,12 @@ class Store:
 
     def links_to(self, artifact_id: str) -> list[LinkRow]:
         """The links, of whatever chain, that point to an artifact."""
+        return self.links_to_each([artifact_id])[artifact_id]
+
+    def links_to_each(self, artifact_ids: Collection[str]) -> dict[str, list[LinkRow]]:
+        """The links to each of many artifacts, in few queries."""
         with self.reading() as connection:
-            return catalog.links_to(connection, artifact_id)
+            return catalog.links_to_each(connection, artifact_ids)
 
     # runs
 
@@ -239,6 +255,11 @@ class Store:
         """Runs, newest first."""
         with self.reading() as connection:
             return runs.run_rows(connection, chain=chain, link=link, artifact_id=artifact_id)
+
+    def newest_runs(self, artifact_ids: Collection[str]) -> dict[str, RunRow]:
+        """The newest run that made each of many artifacts, in few queries."""
+        with self.reading() as connection:
+            return runs.newest_done(connection, artifact_ids)
 
     def metric(self, run_id: int, name: str, value: float, step: int | None = None) -> None:
         """Keep one figure of a run. For many at a time, `add_metrics` is far cheaper."""
