@@ -50,3 +50,11 @@ def test_words_between_spaces(text: str) -> None:
 @pytest.mark.parametrize("text", ["他说“好”。", "価格は100円です", "我爱 Python 编程，你呢？"])
 def test_no_character_is_lost(text: str) -> None:
     assert "".join(words_of(text)[0]) == text.replace(" ", "")
+
+
+@given(st.lists(st.text(alphabet="我们去北京大学看书。ab \r\n\u3000\u2028!7", max_size=30), max_size=8))
+@settings(deadline=None)
+def test_texts_that_are_cut_together_are_as_cut_alone(texts: list[str]) -> None:
+    together = words_of(*texts, "我们去北京大学看书。" * 500, *texts)
+    alone = [words_of(text)[0] for text in texts]
+    assert together[: len(texts)] == together[len(texts) + 1 :] == alone

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,9 @@ Mask = npt.NDArray[np.bool_]
 BLANK, LETTER, DIGIT, MARK, SYMBOL = range(5)
 TERMINAL = 8  # added to MARK: a sentence may end with it
 CLASS = 7
+CUT_TOGETHER = (
+    4096  # characters of short texts that jieba gets in one call; more, and its list leaves the cache
+)
 # What ends a sentence: the common members of Unicode's Sentence_Terminal, and what may close a quotation behind them.
 TERMINALS = ".!?\"'。！？．｡…‥‼⁇⁈⁉؟۔।॥”’」』）"
 
@@ -93,15 +96,47 @@ def classes() -> npt.NDArray[np.uint8]:
 
 def _segmented(texts: pa.LargeStringArray, rows: Ints) -> tuple[Ints, Ints]:
     """(characters of each word of the texts at `rows`, how many words each of all texts has)."""
+    chosen = texts.take(pa.array(rows)).to_pylist()
+    sizes, counts = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    start = 0
+    while start < len(chosen):
+        end, together = start + 1, len(chosen[start])
+        while end < len(chosen) and together + len(chosen[end]) < CUT_TOGETHER:
+            together += len(chosen[end])
+            end += 1
+        told = _cut_together(chosen[start:end]) or _cut_alone(chosen[start:end])
+        sizes.append(told[0])
+        counts.append(told[1])
+        start = end
+    held = np.zeros(len(texts) + 1, dtype=np.int64)
+    held[rows + 1] = np.concatenate(counts)
+    return np.concatenate(sizes), np.cumsum(held)
+
+
+def _cut_together(texts: list[str]) -> tuple[Ints, Ints] | None:
+    """(characters of each word, words of each text), cut in one call: a line feed parts what jieba looks at together.
+
+    None where one did not, such as behind a carriage return.
+    """
     import rjieba
 
-    held = np.zeros(len(texts) + 1, dtype=np.int64)
-    found: list[npt.NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
-    for row in rows.tolist():
-        cut = rjieba.cut(texts[row].as_py())
-        found.append(np.fromiter(map(len, cut), np.int64, len(cut)))
-        held[row + 1] = len(cut)
-    return np.concatenate(found), np.cumsum(held)
+    cut = rjieba.cut("\n".join(texts))
+    sizes = np.fromiter(map(len, cut), np.int64, len(cut))
+    begins = np.cumsum(sizes) - sizes
+    feeds = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)) + 1)[:-1] - 1
+    at = np.searchsorted(begins, feeds)
+    if len(feeds) and (at[-1] >= len(sizes) or (begins[at] != feeds).any() or (sizes[at] != 1).any()):
+        return None
+    bounds = np.concatenate(([-1], at, [len(sizes)]))
+    return np.delete(sizes, at), np.diff(bounds) - 1
+
+
+def _cut_alone(texts: list[str]) -> tuple[Ints, Ints]:
+    import rjieba
+
+    cut = [rjieba.cut(text) for text in texts]
+    counts = np.fromiter(map(len, cut), np.int64, len(cut))
+    return np.fromiter(map(len, chain.from_iterable(cut)), np.int64, int(counts.sum())), counts
 
 
 @compiled
