@@ -44,6 +44,22 @@ class Browser:
     def click(self, selector: str) -> None:
         self._do("POST", f"/element/{self.all(selector)[0]}/click", {})
 
+    def send(self, selector: str) -> None:
+        """Click what leads to another page, and wait until that is there."""
+        [before] = self.all("html")
+        self.click(selector)
+        for _ in range(600):
+            try:
+                self._do("GET", f"/element/{before}/name")
+            except httpx.HTTPStatusError:  # the old page's elements are no more
+                break
+            time.sleep(0.05)
+        while (
+            self._do("POST", "/execute/sync", {"script": "return document.readyState", "args": []})
+            != "complete"
+        ):
+            time.sleep(0.05)
+
     def close(self) -> None:
         self._do("DELETE", "")
 

@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "classify": ("classify", "Label texts with any model."),
     "embed": ("embed", "Make vectors of texts with any model."),
     "evaluate": ("evaluate", "Ask models a task, side by side, with intervals and paired tests."),
+    "rate": ("rate", "Let people give models' answers points, blind, and compare the models by them."),
     "arena": ("arena", "Let people judge models' answers in pairs, blind, and rank the models."),
     "explain": ("explain", "Show why a classifier says what it says, token by token."),
     "match": ("match", "Find the documents that hold the longest spans of a text, word for word."),

@@ -11,10 +11,9 @@ Every rater judges every pair once, in an order of their own. A vote is on disk 
 from __future__ import annotations
 
 import json
-import os
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Any
 
 from catenary.errors import Damaged, InvalidInput, NotFound
 from catenary.evaluate.arena import Vote, shown_first
-from catenary.files import write_whole
+from catenary.evaluate.kept_lines import append_line, drop_torn
 
 TIE = "tie"
 
@@ -48,24 +47,25 @@ class Ballot:
     right: str
 
 
-def pairs_of(path: Path) -> list[Pair]:
-    """Every two models on every question of an answers.jsonl, where they did not say the same.
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A question and what each model said to it."""
 
-    Raises NotFound, InvalidInput for a file without two models that wrote something different.
-    """
+    question: str
+    asked: str
+    said: Mapping[str, str]
+
+
+def answers_of(path: Path) -> list[Answered]:
+    """The questions of an answers.jsonl. Raises NotFound, InvalidInput for a file that is none."""
     if not path.is_file():
         raise NotFound("There is no file of answers here.", got=str(path), next="catenary evaluate … --out")
-    pairs = []
+    found = []
     try:
-        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
-        for row in rows:
-            said = {name: _text(one) for name, one in row["said"].items()}
+        for row in (json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()):
             asked = row["asked"] if "asked" in row else "\n".join(turn["user"] for turn in row["turns"])
-            pairs += [
-                Pair(str(row["item"]), str(asked), a, b, (said[a], said[b]))
-                for a, b in combinations(said, 2)
-                if said[a] != said[b]
-            ]
+            said = {name: _text(one) for name, one in row["said"].items()}
+            found.append(Answered(str(row["item"]), str(asked), said))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(
             "This is no file of answers.",
@@ -73,6 +73,20 @@ def pairs_of(path: Path) -> list[Pair]:
             got=str(error),
             expected="answers.jsonl of `catenary evaluate --out`",
         ) from None
+    return found
+
+
+def pairs_of(path: Path) -> list[Pair]:
+    """Every two models on every question of an answers.jsonl, where they did not say the same.
+
+    Raises what `answers_of` raises, InvalidInput for a file without two models that wrote something different.
+    """
+    pairs = [
+        Pair(one.question, one.asked, a, b, (one.said[a], one.said[b]))
+        for one in answers_of(path)
+        for a, b in combinations(one.said, 2)
+        if one.said[a] != one.said[b]
+    ]
     if not pairs:
         raise InvalidInput(
             "There are no two answers to compare.",
@@ -103,19 +117,12 @@ def read_votes(path: Path) -> list[Vote]:
     return votes
 
 
-def _drop_torn(path: Path) -> None:
-    """Cut a last line that a crash left without its end: its vote was never said to be in."""
-    data = path.read_bytes() if path.is_file() else b""
-    if data and not data.endswith(b"\n"):
-        write_whole(path, data[: data.rfind(b"\n") + 1])
-
-
 class Ballots:
     """Pairs and votes; several raters may vote at once."""
 
     def __init__(self, pairs: Sequence[Pair], votes: Path, *, seed: int = 17) -> None:
         self.pairs, self.file, self.seed = list(pairs), votes, seed
-        _drop_torn(votes)
+        drop_torn(votes)
         self.votes = read_votes(votes)
         self._lock = threading.Lock()
         self._judged = {_key(vote.rater, vote.question, vote.first, vote.second) for vote in self.votes}
@@ -155,10 +162,7 @@ class Ballots:
         with self._lock:
             if key in self._judged:
                 return False
-            with self.file.open("ab") as file:
-                file.write((json.dumps(asdict(vote), ensure_ascii=False) + "\n").encode())
-                file.flush()
-                os.fsync(file.fileno())
+            append_line(self.file, asdict(vote))
             self._judged.add(key)
             self.votes.append(vote)
         return True

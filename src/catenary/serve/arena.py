@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from html import escape
+from typing import Protocol
 from urllib.parse import parse_qs
 
 import uvicorn
@@ -39,36 +40,82 @@ button{font:inherit;padding:.6rem 1.4rem;cursor:pointer}
 """.rstrip()
 
 
-def arena_app(ballots: Ballots, raters: Mapping[str, str], guidelines: str) -> FastAPI:
-    """`raters`: the secret of each link → who votes by it."""
+class Judged(Protocol):
+    """What raters are asked on their pages."""
+
+    @property
+    def title(self) -> str:
+        """Of the page."""
+
+    @property
+    def style(self) -> str:
+        """CSS beside the frame's."""
+
+    def page(self, rater: str) -> str:
+        """What this rater sees next, as HTML."""
+
+    def take(self, rater: str, told: Mapping[str, str]) -> None:
+        """What this rater's form says. Raises InvalidInput, ValueError where it makes no sense."""
+
+
+def judging_app(judged: Judged, raters: Mapping[str, str]) -> FastAPI:
+    """`raters`: the secret of each link → who judges by it."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    def page(body: str, status: int = 200) -> HTMLResponse:
+        made = whole_page(judged.title, body, language(), STYLE + judged.style)
+        return HTMLResponse(made, status, HEADERS)
+
+    def refused(text: str, status: int) -> HTMLResponse:
+        return page(f"<p>{escape(text)}</p>", status)
 
     @app.get("/{secret}")
     def show(secret: str) -> Response:
         rater = raters.get(secret)
-        if rater is None:
-            return _page(f"<p>{escape(say('This link is not known here.'))}</p>", 404)
-        return _page(_ballot(ballots, rater, guidelines))
+        return (
+            refused(say("This link is not known here."), 404) if rater is None else page(judged.page(rater))
+        )
 
     @app.post("/{secret}")
-    async def vote(secret: str, request: Request) -> Response:
+    async def take(secret: str, request: Request) -> Response:
         rater = raters.get(secret)
         if rater is None:
-            return _page(f"<p>{escape(say('This link is not known here.'))}</p>", 404)
+            return refused(say("This link is not known here."), 404)
         body = b""
         async for part in request.stream():
             body += part
             if len(body) > FORM_BYTES:
-                return _page(f"<p>{escape(say('This is no vote.'))}</p>", 413)
-        told = parse_qs(body.decode("ascii", "replace"))
+                return refused(say("This is no vote."), 413)
+        told = {name: values[0] for name, values in parse_qs(body.decode("ascii", "replace")).items()}
         try:
-            number = int(told.get("pair", ["-1"])[0])
-            ballots.vote(rater, number, told.get("choice", [""])[0])
+            judged.take(rater, told)
         except (ValueError, InvalidInput):
-            return _page(f"<p>{escape(say('This is no vote.'))}</p>", 400)
+            return refused(say("This is no vote."), 400)
         return RedirectResponse(f"/{secret}", 303, HEADERS)
 
     return app
+
+
+class Pairwise:
+    """Two answers side by side: which is better?"""
+
+    style = ""
+
+    def __init__(self, ballots: Ballots, guidelines: str) -> None:
+        self.ballots, self.guidelines = ballots, guidelines
+
+    @property
+    def title(self) -> str:
+        """See `Judged.title`."""
+        return say("Which answer is better?")
+
+    def page(self, rater: str) -> str:
+        """See `Judged.page`."""
+        return _ballot(self.ballots, rater, self.guidelines)
+
+    def take(self, rater: str, told: Mapping[str, str]) -> None:
+        """See `Judged.take`."""
+        self.ballots.vote(rater, int(told.get("pair", "-1")), told.get("choice", ""))
 
 
 def _ballot(ballots: Ballots, rater: str, guidelines: str) -> str:
@@ -98,10 +145,6 @@ def _form(ballot: Ballot) -> str:
     )
 
 
-def _page(body: str, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(whole_page(say("Which answer is better?"), body, language(), STYLE), status, HEADERS)
-
-
 def serve_arena(
     ballots: Ballots,
     raters: Sequence[str],
@@ -117,13 +160,33 @@ def serve_arena(
     Raises Refused for a host that other machines reach, unless `allow_remote`, and InvalidInput for one that cannot be
     listened at.
     """
+    serve_judging(
+        Pairwise(ballots, guidelines),
+        raters,
+        host=host,
+        port=port,
+        allow_remote=allow_remote,
+        on_listening=on_listening,
+    )
+
+
+def serve_judging(
+    judged: Judged,
+    raters: Sequence[str],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8100,
+    allow_remote: bool = False,
+    on_listening: Callable[[Mapping[str, str]], None],
+) -> None:
+    """As `serve_arena`, whatever it is that raters are asked."""
     address = Address.of(host, port)
     refuse_remote(address, allow_remote)  # a rater's link is the key
     links = {secrets.token_urlsafe(16): rater for rater in raters}
     bound = bind(address)
     try:
         config = uvicorn.Config(
-            arena_app(ballots, links, guidelines), log_config=None, access_log=False, server_header=False
+            judging_app(judged, links), log_config=None, access_log=False, server_header=False
         )
         on_listening({rater: f"{url_of(bound)}/{secret}" for secret, rater in links.items()})
         with suppress(KeyboardInterrupt):  # uvicorn ends in order, then raises it again
