@@ -55,7 +55,7 @@ def write_writer(folder: Path, family: str = "llama", **settings: object) -> Pat
 
 
 def write_reader(folder: Path, head: HeadName) -> Path:
-    """A random BERT that labels or embeds, with `byte_tokenizer`."""
+    """A random BERT that labels, tags or embeds, with `byte_tokenizer`."""
     tokenizer = byte_tokenizer()
     config = configure(
         "bert",
@@ -68,7 +68,8 @@ def write_reader(folder: Path, head: HeadName) -> Path:
         initializer_range=0.4,
         pad_token_id=2,
     )
-    save(build(config, head, labels=["a", "b", "c"] if head == "classify" else None, seed=3), folder)
+    labels = {"classify": ["a", "b", "c"], "tag": ["O", "B-per", "I-per"]}.get(head)
+    save(build(config, head, labels=labels, seed=3), folder)
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
     return folder

@@ -81,6 +81,10 @@ def main(folder: Path, *, guarded: bool = False, **limits: Any) -> None:
     if (folder / "vectors").is_dir():
         command = command_for(folder / "vectors", "embed", engine="torch", threads=1)
         endpoints.append(Served("vectors", "embed", LocalEngine(command), "rel-6", "released", "d6"))
+    for name, task, loaded in (("translator", "translate", "generate"), ("tagger", "tag", "tag")):
+        if (folder / name).is_dir():
+            command = command_for(folder / name, loaded, engine="torch", threads=1)
+            endpoints.append(Served(name, task, LocalEngine(command), "rel-7", "released", "d7"))  # type: ignore[arg-type]
     bounds = Limits(**limits)
     guard = Guard(
         (Injection(), PersonalData(["phone"])),

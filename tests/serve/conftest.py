@@ -39,11 +39,14 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Starts a server with the limits given; ends it after the module."""
     started: list[Server] = []
 
-    def start_one(writer: bool = False, **limits: float) -> Server:
+    def start_one(writer: bool = False, others: bool = False, **limits: float) -> Server:
         folder = write_folder(tmp_path_factory.mktemp("served"))
         if writer:
             write_writer(folder / "writer")
+        if others:
             write_reader(folder / "vectors", "embed")
+            write_reader(folder / "tagger", "tag")
+            write_writer(folder / "translator", "t5")
         arguments = [f"{name}={value}" for name, value in limits.items()]
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.serve.application", str(folder), *arguments],

@@ -1,7 +1,7 @@
 """An engine that is slow, can be stopped, and fails where it is told to: `python -m tests.serve.slow_engine <log>`.
 
 It speaks the real worker's protocol. A classifier takes 50 ms a text; a writer says "word" over and over, 20 ms each,
-and dies at the prompt "die" after three.
+and dies at the prompt "die" after three; at "pause" it is silent for a while after the first.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ def slow_writing(log: SlowClassifier) -> Work:
                 os._exit(9)
             if said[0] == "crash" and number == 3:
                 raise RuntimeError("secret inner words")
+            if said[0] == "pause" and number == 1:
+                time.sleep(2)
             if said[0] != "quick":
                 time.sleep(0.02)
             last = number == most - 1

@@ -35,7 +35,7 @@ def other() -> Iterator[UpstreamServer]:
 @pytest.fixture(scope="module")
 def catenary(start: Start) -> Server:
     """A second Catenary, whose models the first one offers as its own."""
-    return start(writer=True, max_tokens=8)
+    return start(writer=True, others=True, max_tokens=8)
 
 
 @pytest.fixture(scope="module")

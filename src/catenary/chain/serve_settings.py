@@ -171,6 +171,7 @@ class LimitSettings(Settings):
     deadline_seconds: float | None = Field(default=None, gt=0)
     drain_seconds: float | None = Field(default=None, ge=0)
     max_tokens: int | None = Field(default=None, ge=1)
+    ping_seconds: float | None = Field(default=None, gt=0)
 
 
 class ServeSettings(Settings):

@@ -12,6 +12,7 @@ MOST_MESSAGES = 2048
 MOST_STOPS = 16
 MOST_TOOLS = 128
 MOST_CHOICES = 128
+MOST_BEAMS = 16
 
 
 class Body(BaseModel):
@@ -40,6 +41,32 @@ class EmbeddingsRequest(Body):
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = Field(None, ge=1)
     user: Annotated[str, Field(max_length=512)] | None = None
+
+    def texts(self) -> list[str]:
+        return [self.input] if isinstance(self.input, str) else self.input
+
+
+class TagRequest(Body):
+    """The body of `POST /v1/tag`: running texts for their entities, or `words` for a tag each."""
+
+    model: Name
+    input: str | list[str] | None = None
+    words: list[list[str]] | None = None
+
+    def texts(self) -> list[str]:
+        """What the guard reads."""
+        if self.words is not None:
+            return [" ".join(words) for words in self.words]
+        return [self.input] if isinstance(self.input, str) else self.input or []
+
+
+class TranslateRequest(Body):
+    """The body of `POST /v1/translate`. `beams`: how many drafts are kept at a time."""
+
+    model: Name
+    input: str | list[str]
+    max_tokens: int | None = Field(None, ge=1, le=1 << 20)
+    beams: int | None = Field(None, ge=1, le=MOST_BEAMS)
 
     def texts(self) -> list[str]:
         return [self.input] if isinstance(self.input, str) else self.input
@@ -159,6 +186,11 @@ class Sampling(Body):
             if not (id.isascii() and id.isdigit() and len(id) < 10) or not -100 <= amount <= 100:
                 raise ValueError("token ids with numbers of -100 to 100")
         return value
+
+
+def tells_usage(asked: Sampling) -> bool:
+    """Whether a stream's last chunk tells what it cost."""
+    return asked.stream_options is not None and bool(asked.stream_options.include_usage)
 
 
 class ChatRequest(Sampling):

@@ -112,33 +112,12 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 # What OpenAI's API knows and this does not. A client may send it as null, which asks for nothing.
 KNOWN_ELSEWHERE = frozenset(
     (
-        *(
-            "audio",
-            "best_of",
-            "conversation",
-            "context_management",
-            "echo",
-            "function_call",
-            "functions",
-            "include",
-        ),
-        *(
-            "logprobs",
-            "max_tool_calls",
-            "modalities",
-            "prediction",
-            "previous_response_id",
-            "prompt_cache_key",
-        ),
-        *(
-            "prompt_cache_retention",
-            "reasoning",
-            "reasoning_effort",
-            "safety_identifier",
-            "service_tier",
-            "suffix",
-        ),
-        *("truncation", "verbosity", "web_search_options", "background", "prompt", "moderation"),
+        *("audio", "background", "best_of", "context_management", "conversation"),
+        *("echo", "function_call", "functions", "include", "logprobs"),
+        *("max_tool_calls", "modalities", "moderation", "prediction", "previous_response_id"),
+        *("prompt", "prompt_cache_key", "prompt_cache_retention", "reasoning", "reasoning_effort"),
+        *("safety_identifier", "service_tier", "suffix", "truncation", "verbosity"),
+        *("web_search_options",),
     )
 )
 

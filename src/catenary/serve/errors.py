@@ -26,6 +26,7 @@ class Kind:
 INVALID_REQUEST = Kind(400, "invalid_request_error")
 UNSUPPORTED = Kind(400, "invalid_request_error", "unsupported_parameter")
 BLOCKED = Kind(400, "invalid_request_error", "content_filter")
+NO_PREVIOUS = Kind(400, "invalid_request_error", "previous_response_not_found")
 NO_KEY = Kind(401, "authentication_error", "invalid_api_key")
 NOT_ALLOWED = Kind(403, "permission_error", "permission_denied")
 INPUT_TOO_LONG = Kind(400, "invalid_request_error", "context_length_exceeded")

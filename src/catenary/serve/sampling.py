@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from catenary.serve.asked import ResponseFormat, Sampling
+from catenary.serve.asked import Sampling
+from catenary.serve.asked_response import ResponseRequest
 from catenary.serve.errors import INVALID_REQUEST, ApiError
 from catenary.serve.limits import Limits
 from catenary.serve.schemas import checked_schema, checked_source
@@ -47,16 +49,21 @@ def settings_of(asked: Sampling, limits: Limits, *, max_tokens: int | None = Non
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def constraint_of(form: ResponseFormat | None) -> dict[str, str] | None:
-    """What `response_format` holds the answer to. Raises ApiError (400) for a schema that is missing or too large."""
-    if form is None or form.type == "text":
+def check_stream_options(asked: Sampling | ResponseRequest) -> None:
+    """Raise ApiError (400) where they stand without a stream."""
+    if asked.stream_options is not None and not asked.stream:
+        raise ApiError("stream_options needs stream: true.", INVALID_REQUEST, param="stream_options")
+
+
+def constraint_of(kind: str, schema: Mapping[str, Any] | None, param: str) -> dict[str, str] | None:
+    """What a format holds the answer to: text, json_object or json_schema. `param` names the schema's place.
+
+    Raises ApiError (400) for a schema that is missing or too large.
+    """
+    if kind == "text":
         return None
-    if form.type == "json_object":
+    if kind == "json_object":
         return {"kind": "json"}
-    if form.json_schema is None:
-        raise ApiError(
-            "The parameter {key} is missing.", INVALID_REQUEST, param="response_format.json_schema",
-            key="response_format.json_schema",
-        )  # fmt: skip
-    source = checked_schema(form.json_schema.schema_, "response_format.json_schema.schema")
-    return {"kind": "json_schema", "source": source}
+    if schema is None:
+        raise ApiError("The parameter {key} is missing.", INVALID_REQUEST, param=param, key=param)
+    return {"kind": "json_schema", "source": checked_schema(schema, param)}

@@ -71,6 +71,26 @@ def call_schema(tools: Sequence[Mapping[str, Any]], only: str | None = None) -> 
     return arms[0] if len(arms) == 1 else {"anyOf": arms}
 
 
+def merged_calls(deltas: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Whole calls of OpenAI's deltas, which may come in pieces: what is text is joined, by index."""
+    calls: dict[int, dict[str, Any]] = {}
+    for delta in deltas:
+        function = delta.get("function") or {}
+        index = int(delta.get("index", len(calls)))
+        call = calls.setdefault(
+            index,
+            {
+                "index": index,
+                "id": delta.get("id"),
+                "type": "function",
+                "function": {"name": "", "arguments": ""},
+            },
+        )
+        call["function"]["name"] += function.get("name") or ""
+        call["function"]["arguments"] += function.get("arguments") or ""
+    return [{**call, "id": call["id"] or f"call_{index}"} for index, call in calls.items()]
+
+
 class ToolReader:
     """Finds calls in an answer as it is written. `forced`: the whole answer is one call's JSON."""
 

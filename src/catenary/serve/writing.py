@@ -21,7 +21,7 @@ from catenary.serve.engine import Delta, FinishReason, Logprob, Made, Spent, Wri
 from catenary.serve.guard import OutputGuard, Verdict
 from catenary.serve.receipts import Outcome, Receipt
 from catenary.serve.request import Asking
-from catenary.serve.tools import ToolReader
+from catenary.serve.tools import ToolReader, merged_calls
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Answer:
             "finish_reason": self.finish_reason,
         }
         if self.tool_calls:
-            told["tools"] = list(self.tool_calls) if keep else None
+            told["tools"] = merged_calls(self.tool_calls) if keep else None
         return told
 
 
@@ -57,11 +57,14 @@ class Answer:
 class Writing:
     """One request for written answers. Iterate `deltas` to its end; then `answers`, `spent` and `receipt` stand.
 
+    `asked`: what the receipt keeps in place of the job's prompts; `noted`: what it keeps beside them.
     `labelled`: the visible label may stand behind the text (not behind JSON). `metadata`: the client's own.
     """
 
     asking: Asking
     job: WriteJob
+    asked: Sequence[Any] | None = None
+    noted: Mapping[str, Any] = field(default_factory=dict)
     tool_names: Sequence[str] = ()
     forced_tool: bool = False
     several_tools: bool = True
@@ -223,11 +226,13 @@ class Writing:
             self.verdicts += [one for one in answer.guard.verdicts if one not in self.verdicts]
         settings = {name: value for name, value in self.job.settings.items() if name != "constraint"}
         constraint = self.job.settings.get("constraint")
+        prompts = list(self.job.prompts if self.asked is None else self.asked)
         asked: dict[str, Any] = {
-            "sha256": digest(["asked", list(self.job.prompts)]),
-            "messages": list(self.job.prompts) if keep else None,
+            "sha256": digest(["asked", prompts]),
+            "messages": prompts if keep else None,
             "settings": settings,
             "stream": self.job.stream,
+            **self.noted,
         }
         if constraint is not None:
             asked["constraint"] = {

@@ -20,14 +20,20 @@ from catenary.serve.routes.health import health_routes
 from catenary.serve.routes.models import model_routes
 from catenary.serve.routes.passages import passage_routes
 from catenary.serve.routes.receipts import receipt_routes
+from catenary.serve.routes.responses import response_routes
+from catenary.serve.routes.tag import tag_routes
+from catenary.serve.routes.translate import translate_routes
 
 ROUTES: tuple[Callable[[Gateway], APIRouter], ...] = (
     health_routes,
     model_routes,
     chat_routes,
     completion_routes,
+    response_routes,
     embedding_routes,
     classify_routes,
+    tag_routes,
+    translate_routes,
     receipt_routes,
     passage_routes,
     feedback_routes,

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
-from catenary.serve.asked import CompletionRequest
+from catenary.serve.asked import CompletionRequest, tells_usage
 from catenary.serve.body import read_request, schema_of
 from catenary.serve.engine import Delta, Logprob, WriteJob
 from catenary.serve.errors import INVALID_REQUEST, ApiError
 from catenary.serve.gateway import Gateway, caller_of
-from catenary.serve.request import Asking, receipt_headers, receipt_json
-from catenary.serve.routes.chat import completion_id, run_whole, streamed
-from catenary.serve.sampling import settings_of
+from catenary.serve.request import Asking
+from catenary.serve.sampling import check_stream_options, settings_of
+from catenary.serve.sending import frame, marks, sent
 from catenary.serve.served import Served
 from catenary.serve.sse import DONE, event
 from catenary.serve.writing import Writing, usage_json
@@ -33,12 +32,9 @@ def completion_routes(gateway: Gateway) -> APIRouter:
         asked = await read_request(request, CompletionRequest, gateway.limits.body_bytes)
         served = gateway.endpoint(asked.model, "generate", "translate", caller=caller_of(request))
         writing = completion_writing(gateway, request, served, asked)
-        if not asked.stream:
-            await run_whole(writing, request)
-            assert writing.receipt is not None
-            return JSONResponse(completion_json(writing), headers=receipt_headers(writing.receipt))
-        usage = asked.stream_options is not None and bool(asked.stream_options.include_usage)
-        return await streamed(writing, request, partial(completion_events, writing, usage))
+        return await sent(
+            writing, request, completion_json, partial(completion_events, usage=tells_usage(asked))
+        )
 
     return router
 
@@ -61,8 +57,7 @@ def completion_writing(
         raise ApiError(
             "The guard of this service reads texts, not token ids.", INVALID_REQUEST, param="prompt"
         )
-    if asked.stream_options is not None and not asked.stream:
-        raise ApiError("stream_options needs stream: true.", INVALID_REQUEST, param="stream_options")
+    check_stream_options(asked)
     settings = settings_of(asked, gateway.limits, max_tokens=asked.max_tokens or 16)  # OpenAI's default here
     if asked.logprobs is not None:
         settings["logprobs"] = asked.logprobs
@@ -81,13 +76,8 @@ def prompts_of(prompt: Any) -> list[Any]:
 
 def completion_json(writing: Writing) -> dict[str, Any]:
     """The answers in OpenAI's words."""
-    asking, receipt = writing.asking, writing.receipt
-    assert receipt is not None
-    told = {
-        "id": completion_id("cmpl", asking),
-        "object": "text_completion",
-        "created": int(time.time()),
-        "model": asking.served.name,
+    return {
+        **frame(writing.asking, "cmpl-", "text_completion"),
         "choices": [
             {
                 "index": number,
@@ -98,11 +88,8 @@ def completion_json(writing: Writing) -> dict[str, Any]:
             for number, answer in enumerate(writing.answers)
         ],
         "usage": usage_json(writing.spent),
-        "system_fingerprint": asking.served.release[:12],
-        "receipt": receipt_json(receipt),
+        **marks(writing),
     }
-    label = asking.gateway.label
-    return told if label is None else {**told, **label.metadata(receipt.id)}
 
 
 def logprobs_json(logprobs: Sequence[Logprob], offset: int = 0) -> dict[str, Any]:
@@ -120,17 +107,10 @@ def logprobs_json(logprobs: Sequence[Logprob], offset: int = 0) -> dict[str, Any
 
 
 async def completion_events(
-    writing: Writing, usage: bool, deltas: AsyncIterator[Delta]
+    writing: Writing, deltas: AsyncIterator[Delta], *, usage: bool
 ) -> AsyncIterator[bytes]:
     """The answers as OpenAI's chunks."""
-    asking = writing.asking
-    frame: dict[str, Any] = {
-        "id": completion_id("cmpl", asking),
-        "object": "text_completion",
-        "created": int(time.time()),
-        "model": asking.served.name,
-        "system_fingerprint": asking.served.release[:12],
-    }
+    head = frame(writing.asking, "cmpl-", "text_completion")
     more: dict[str, Any] = {"usage": None} if usage else {}
     offsets = [0] * writing.job.answers
     async for delta in deltas:
@@ -142,13 +122,8 @@ async def completion_events(
             "logprobs": logprobs,
             "finish_reason": delta.finish_reason,
         }
-        marks: dict[str, Any] = {}
-        if delta.finish_reason is not None and delta.choice == writing.job.answers - 1:
-            assert writing.receipt is not None
-            marks = {"receipt": receipt_json(writing.receipt)}
-            if asking.gateway.label is not None:
-                marks |= asking.gateway.label.metadata(writing.receipt.id)
-        yield event({**frame, "choices": [choice], **more, **marks})
+        last = delta.finish_reason is not None and delta.choice == writing.job.answers - 1
+        yield event({**head, "choices": [choice], **more, **(marks(writing) if last else {})})
     if usage:
-        yield event({**frame, "choices": [], "usage": usage_json(writing.spent)})
+        yield event({**head, "choices": [], "usage": usage_json(writing.spent)})
     yield DONE
