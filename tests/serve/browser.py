@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import subprocess
 import time
@@ -20,8 +21,9 @@ HAS_BROWSER = CHROMIUM is not None and CHROMEDRIVER is not None
 class Browser:
     """One window with its own session."""
 
-    def __init__(self, client: httpx.Client) -> None:
-        options = {"binary": CHROMIUM, "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage"]}
+    def __init__(self, client: httpx.Client, *more: str) -> None:
+        arguments = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars", *more]
+        options = {"binary": CHROMIUM, "args": arguments}
         asked = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
         self._client = client
         self._session = client.post("/session", json=asked).raise_for_status().json()["value"]["sessionId"]
@@ -38,8 +40,12 @@ class Browser:
         return [one[ELEMENT] for one in told]
 
     def text(self, selector: str) -> str:
-        """The visible text of all that matches."""
-        return "\n".join(str(self._do("GET", f"/element/{one}/text")) for one in self.all(selector))
+        """The visible text of all that matches, now."""
+        script = (
+            "return [...document.querySelectorAll(arguments[0])]"
+            ".filter(one => one.checkVisibility()).map(one => one.innerText)"
+        )
+        return "\n".join(self.run(script, selector))
 
     def click(self, selector: str) -> None:
         self._do("POST", f"/element/{self.all(selector)[0]}/click", {})
@@ -59,6 +65,48 @@ class Browser:
             != "complete"
         ):
             time.sleep(0.05)
+
+    def type(self, selector: str, text: str) -> None:
+        self._do("POST", f"/element/{self.all(selector)[0]}/value", {"text": text})
+
+    def press(self, keys: str) -> None:
+        """Keys to whatever has the focus: "\ue004" is Tab, "\ue007" Enter."""
+        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self._do("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """What a script in the page returns."""
+        return self._do("POST", "/execute/sync", {"script": script, "args": list(arguments)})
+
+    def run_async(self, script: str, *arguments: Any) -> Any:
+        """What a script in the page hands to its last argument."""
+        return self._do("POST", "/execute/async", {"script": script, "args": list(arguments)})
+
+    def resize(self, width: int, height: int) -> None:
+        """The size of the page itself, whatever the window has around it."""
+        self.command(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+        )
+
+    def command(self, name: str, parameters: Any) -> Any:
+        """One command of the Chrome DevTools protocol."""
+        return self._do("POST", "/goog/cdp/execute", {"cmd": name, "params": parameters})
+
+    def address(self) -> str:
+        return str(self._do("GET", "/url"))
+
+    def screenshot(self) -> bytes:
+        """The page as PNG."""
+        return base64.b64decode(self._do("GET", "/screenshot"))
+
+    def wait(self, selector: str, text: str, seconds: float = 60) -> None:
+        """Until what matches says `text`."""
+        until = time.monotonic() + seconds
+        while text not in self.text(selector):
+            if time.monotonic() > until:
+                raise TimeoutError(f"{text!r} is not in {selector}: {self.text(selector)!r}")
+            time.sleep(0.2)
 
     def close(self) -> None:
         self._do("DELETE", "")

@@ -6,6 +6,7 @@ goes on from them the next time. Nothing else in the program commits artifacts.
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
@@ -13,7 +14,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 from catenary.chain.app_settings import named_by
 from catenary.chain.lock import write_lock
@@ -28,6 +30,8 @@ from catenary.store import Artifact, GateResult, Metric, Store
 
 Ended = Literal["failed", "interrupted"]
 METRIC_SECONDS = 5.0  # a killed run loses at most this much of its curves
+PROGRESS_SECONDS = 1.0  # between what a running link tells others of how far it is
+PROGRESS = "progress.json"
 
 
 class Watcher(Protocol):
@@ -126,7 +130,8 @@ def _make(step: Planned, plan: Plan, store: Store, watcher: Watcher) -> Outcome:
         reported = Reported(
             plan.chain.project.name, link.full_name, run_id, step.id, step.settings, store.home.path
         )
-        progress = _Recorded(watcher.started(step), store, run_id, reported)
+        told = workspace.out.parent / PROGRESS
+        progress = _Recorded(watcher.started(step), store, run_id, reported, told)
         try:
             report = link.stage.run(
                 Work(
@@ -158,6 +163,7 @@ def _make(step: Planned, plan: Plan, store: Store, watcher: Watcher) -> Outcome:
             seconds = time.monotonic() - started
             outcome: Ended = "interrupted" if stopped else "failed"
             progress.end(outcome)
+            told.unlink(missing_ok=True)
             store.end_run(run_id, outcome, seconds=seconds, error=str(error) or None)
             watcher.failed(step, error)
             if isinstance(error, KeyboardInterrupt):
@@ -165,6 +171,7 @@ def _make(step: Planned, plan: Plan, store: Store, watcher: Watcher) -> Outcome:
             raise
         seconds = time.monotonic() - started
         progress.end("done")
+        told.unlink(missing_ok=True)
         store.end_run(run_id, "done", seconds=seconds, peak_memory_bytes=peak_bytes())
     _finish(step, plan, store, artifact)
     watcher.ended(step, artifact, seconds)
@@ -197,10 +204,16 @@ def _stoppable() -> Iterator[None]:
 
 
 class _Recorded:
-    """Passes progress on and keeps its metrics with the run, many at a time: each transaction waits for the disk."""
+    """Passes progress on and keeps its metrics with the run, many at a time: each transaction waits for the disk.
 
-    def __init__(self, shown: Progress, store: Store, run_id: int, reported: Reported) -> None:
+    How far the link is stands in `work/<id>/progress.json` for whoever looks on from another process.
+    """
+
+    def __init__(self, shown: Progress, store: Store, run_id: int, reported: Reported, told: Path) -> None:
         self.shown = shown
+        self.told = told
+        self.now: dict[str, Any] = {"run": run_id}
+        self.said = float("-inf")
         self.store = store
         self.run_id = run_id
         self.reported = reported
@@ -210,9 +223,25 @@ class _Recorded:
 
     def begin(self, what: str, total: float | None, unit: str) -> None:
         self.shown.begin(what, total, unit)
+        self.now |= {"what": what, "unit": unit, "total": total, "done": 0.0, "figures": {}}
+        self._tell()
 
     def advance(self, amount: float, **figures: float) -> None:
         self.shown.advance(amount, **figures)
+        if "what" in self.now:
+            self.now["done"] += amount
+            self.now["figures"].update(figures)
+            if time.monotonic() - self.said > PROGRESS_SECONDS:
+                self._tell()
+
+    def _tell(self) -> None:
+        self.said = time.monotonic()
+        part = self.told.with_suffix(".part")
+        try:  # a help to who looks on: a full disk may stop the link where it writes, not here
+            part.write_text(json.dumps(self.now, default=float), "utf-8")
+            part.replace(self.told)
+        except OSError:
+            part.unlink(missing_ok=True)
 
     def metric(self, name: str, value: float, step: int | None = None) -> None:
         self.pending.append(Metric(name, value, step, datetime.now(UTC)))

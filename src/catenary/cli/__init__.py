@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "search": ("search", "Find the passages of an index that speak of a question."),
     "bench": ("bench", "Measure how quickly a model answers here."),
     "serve": ("serve", "Serve the chain's endpoints over HTTP."),
+    "console": ("console", "Show the chain in a browser."),
     "keys": ("keys", "Show the keys of the served API; make or revoke one."),
     "usage": ("usage", "Show what each key used, and what it costs."),
     "gc": ("gc", "Remove artifacts that nothing needs any more."),

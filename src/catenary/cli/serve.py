@@ -40,7 +40,7 @@ def command(
     file: Path | None,
     overrides: tuple[str, ...],
 ) -> None:
-    from catenary.server import gateway, run
+    from catenary.server import console, gateway, run
 
     chain = load_chain(file, overrides)
     with open_store(chain) as store:
@@ -52,6 +52,13 @@ def command(
             host=host or chain.serve.host,
             port=chain.serve.port if port is None else port,
             allow_remote=allow_remote,
+            pages=console(
+                chain,
+                store,
+                overrides=overrides,
+                gateway=made,
+                closing=lambda: made.traffic.draining,
+            ),
             on_listening=lambda address: click.echo(
                 say("Listening on {address}; Ctrl-C ends it.", address=address)
             ),

@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from catenary import __version__
 from catenary.errors import CatenaryError
@@ -22,11 +23,12 @@ from catenary.serve.gateway import Gateway
 from catenary.serve.routes import ROUTES
 
 FORGET_SECONDS = 3600.0
+CONSOLE = "/console"
 log = logging.getLogger("catenary.serve")
 
 
-def create_app(gateway: Gateway) -> FastAPI:
-    """The application that answers for `gateway.endpoints`; `app.state.gateway` is it.
+def create_app(gateway: Gateway, pages: ASGIApp | None = None) -> FastAPI:
+    """The application that answers for `gateway.endpoints`; `app.state.gateway` is it. `pages`: the console.
 
     Engines start with the application and end with it; until they are ready, `/ready` and what asks them say 503.
     """
@@ -59,7 +61,10 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.add_exception_handler(CatenaryError, _catenary_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_middleware(Frame, gateway=gateway)
+    if pages is not None:
+        app.mount(CONSOLE, pages)
+        app.add_api_route("/", lambda: RedirectResponse(f"{CONSOLE}/", 303), include_in_schema=False)
+    app.add_middleware(Frame, gateway=gateway, open_paths=(f"{CONSOLE}/",))
     return app
 
 

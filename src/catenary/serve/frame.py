@@ -18,8 +18,8 @@ from catenary.serve.gateway import Gateway
 
 log = logging.getLogger("catenary.serve")
 
-OPEN_PATHS = ("/health", "/ready")
-"""What may be asked without a key: whether the process lives, and whether it takes requests."""
+OPEN_PATHS = ("/", "/health", "/ready")
+"""What may be asked without a key: the way to the console, whether the process lives, whether it takes requests."""
 
 
 class Frame:

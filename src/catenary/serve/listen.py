@@ -23,7 +23,6 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from catenary.errors import Damaged, InvalidInput, Refused
-from catenary.serve.callers import Callers
 from catenary.serve.errors import INVALID_REQUEST, envelope
 from catenary.serve.gateway import Gateway
 
@@ -49,7 +48,7 @@ def listen(
     address = Address.of(host, port)
     refuse_remote(address, allow_remote)
     if not address.loopback:
-        refuse_without_keys(address, app.state.gateway.callers)
+        refuse_without_keys(address, app.state.gateway.callers.keyed())
     bound = bind(address)
     config = uvicorn.Config(
         app,
@@ -107,9 +106,9 @@ def refuse_remote(address: Address, allow_remote: bool) -> None:
         )
 
 
-def refuse_without_keys(address: Address, callers: Callers) -> None:
+def refuse_without_keys(address: Address, keyed: bool) -> None:
     """Raise Refused where whoever connects could ask. A key made once is required for ever, revoked or not."""
-    if not callers.keyed():
+    if not keyed:
         raise Refused(
             "Without keys the service answers this machine only.",
             got=address.host,

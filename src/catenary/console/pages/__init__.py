@@ -1,0 +1,25 @@
+"""The pages, one file a subject; one line in PAGES shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter
+
+from catenary.console.pages.artifact import artifact_pages
+from catenary.console.pages.compare import compare_pages
+from catenary.console.pages.link import link_pages
+from catenary.console.pages.login import login_pages
+from catenary.console.pages.overview import overview_pages
+from catenary.console.pages.runs import run_pages
+from catenary.console.pages.trace import trace_pages
+
+PAGES: tuple[Callable[[], APIRouter], ...] = (
+    login_pages,
+    overview_pages,
+    link_pages,
+    run_pages,
+    compare_pages,
+    artifact_pages,
+    trace_pages,
+)

@@ -1,0 +1,129 @@
+"""Pages in a real browser: live, by keyboard, on a phone, in the dark, for whoever reads by ear."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.console.conftest import Console, Violations, end, running, start
+from tests.serve.browser import HAS_BROWSER, Browser
+from tests.stages.mail import catenary, command, environment
+
+pytestmark = pytest.mark.skipif(not HAS_BROWSER, reason="needs chromium and chromedriver")
+
+PAGES = (
+    "/",
+    "/runs",
+    "/runs/8",
+    "/links/models.kind",
+    "/links/datasets.mail",
+    "/compare?run=7&run=8",
+    "/none",
+)
+TAB, ENTER = "\ue004", "\ue007"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("page", PAGES)
+def test_axe_finds_nothing(
+    console: Console, browser: Browser, violations: Violations, page: str, scheme: str
+) -> None:
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.command("Emulation.setEmulatedMedia", media)
+    browser.resize(1280, 900)
+    browser.open(console.url + page)
+    assert violations(browser) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_on_a_phone_nothing_is_wider_than_the_page(console: Console, browser: Browser, page: str) -> None:
+    browser.resize(360, 740)
+    browser.open(console.url + page)
+    assert browser.run("return document.documentElement.scrollWidth <= 360")
+    small = browser.run(
+        "return [...document.querySelectorAll('nav a, button')].filter(one => one.offsetHeight < 24).length"
+    )
+    assert small == 0
+
+
+def test_nothing_moves_while_the_page_comes_up(console: Console, browser: Browser) -> None:
+    browser.resize(1280, 900)
+    browser.open(console.url + "/links/models.kind")
+    shift = browser.run_async(
+        "const done = arguments[0]; let sum = 0;"
+        "new PerformanceObserver(list => list.getEntries().forEach(one => sum += one.value))"
+        ".observe({type: 'layout-shift', buffered: true}); setTimeout(() => done(sum), 500)"
+    )
+    assert shift == 0
+    elsewhere = browser.run(
+        "return performance.getEntriesByType('resource').filter(one => !one.name.startsWith(location.origin)).length"
+    )
+    assert elsewhere == 0
+
+
+def test_the_keyboard_reaches_the_chain(console: Console, browser: Browser) -> None:
+    browser.resize(1280, 900)
+    browser.open(console.url + "/")
+    browser.press(TAB)
+    assert browser.run("return document.activeElement.className") == "skip"
+    for _ in range(40):
+        browser.press(TAB)
+        if browser.run("return document.activeElement.getAttribute('aria-label') || ''").startswith(
+            "models.base"
+        ):
+            break
+    browser.press(ENTER)
+    browser.wait("h1", "models.base")
+
+
+def test_an_open_page_follows_what_happens_elsewhere(copy: Path, browser: Browser) -> None:
+    browser.resize(1280, 900)
+    with running(copy) as console:
+        browser.open(console.url + "/")
+        assert "10 done" in browser.text("#counts")
+        browser.run("window.same = true")
+        file = copy / "catenary.yaml"
+        file.write_text(file.read_text("utf-8").replace("epochs: 3", "epochs: 2"), "utf-8")
+        browser.wait("#counts", "3 stale")
+        assert catenary(copy, "run").returncode == 0
+        browser.wait("#counts", "10 done")
+        assert browser.run("return window.same")  # the page was never loaded anew
+
+
+def test_a_running_link_shows_how_far_it_is(copy: Path, browser: Browser) -> None:
+    file = copy / "catenary.yaml"
+    long = file.read_text("utf-8").replace("epochs: 1\n", "epochs: 100000\n")
+    file.write_text(long, "utf-8")
+    with running(copy) as console:
+        browser.open(console.url + "/links/models.base")
+        process = subprocess.Popen(command("run", "models.base"), cwd=copy, env=environment())
+        try:
+            browser.wait("#progress", "steps")
+            assert "running" in browser.text("#standing")
+            browser.open(console.url + "/")
+            browser.wait("#running", "models.base")
+        finally:
+            process.kill()
+            process.wait()
+        browser.wait("#counts", "failed")  # a process that was killed says nothing by itself
+        assert browser.text("#running").strip() == ""
+
+
+def test_a_page_outlives_a_restart_of_the_server(copy: Path, browser: Browser) -> None:
+    first = start(copy)
+    try:
+        browser.open(first.url + "/")
+        assert browser.text("#offline").strip() == ""
+        end(first)
+        browser.wait("#offline", "may be old")
+        file = copy / "catenary.yaml"
+        file.write_text(file.read_text("utf-8").replace("epochs: 3", "epochs: 2"), "utf-8")
+        with running(copy, port=int(first.url.rpartition(":")[2])):
+            browser.wait("#counts", "3 stale")
+            assert browser.text("#offline").strip() == ""
+            browser.open("about:blank")
+    finally:
+        first.process.kill()
+        first.process.communicate()

@@ -1,0 +1,193 @@
+"""Pages as they come over HTTP: words, tables as CSV, policies, sessions."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from catenary.console.table import Cell, Column, table
+from tests.console.conftest import Console, running
+from tests.stages.mail import catenary
+
+
+def addresses(page: str) -> set[str]:
+    """Every address of ours that a page leads to."""
+    return {one for one in re.findall(r'(?:href|src)="([^"]+)"', page) if not one.startswith("#")}
+
+
+def test_every_page_leads_only_to_pages_that_are_there(console: Console) -> None:
+    seen: set[str] = set()
+    waiting = {"/"}
+    with console.client() as client:
+        while waiting and len(seen) < 300:
+            address = waiting.pop()
+            seen.add(address)
+            answer = client.get(address)
+            assert answer.status_code in (200, 303), (address, answer.text)
+            if answer.headers.get("content-type", "").startswith("text/html") and "/files/" not in address:
+                found = addresses(answer.text.replace("&amp;", "&"))
+                assert not [one for one in found if "//" in one]  # nothing from elsewhere
+                waiting |= {one for one in found if one.startswith("/")} - seen
+    assert {"/runs", "/links/models.kind", "/links/releases.kind"} <= seen
+
+
+def test_pages_load_nothing_and_run_nothing_from_elsewhere(console: Console) -> None:
+    with console.client() as client:
+        told = client.get("/")
+        policy = told.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert told.headers["cache-control"] == "no-store"
+        assert "style=" not in told.text
+        assert (
+            "immutable"
+            in client.get(next(one for one in addresses(told.text) if "css" in one)).headers["cache-control"]
+        )
+
+
+def test_the_page_speaks_the_readers_language_and_keeps_the_chosen_one(console: Console) -> None:
+    with console.client(**{"Accept-Language": "fr, zh-CN;q=0.8, en;q=0.5"}) as client:
+        assert 'lang="zh-CN"' in client.get("/").text
+        assert "总览" in client.get("/").text
+        answer = client.get("/language/en", params={"back": "/runs?link=models.kind"})
+        assert answer.headers["location"] == "/runs?link=models.kind"
+        assert 'lang="en"' in client.get("/").text
+        assert client.get("/language/en", params={"back": "//elsewhere.example"}).headers["location"] == (
+            "/elsewhere.example"
+        )
+
+
+def test_a_table_is_a_csv_file_at_the_same_address(console: Console) -> None:
+    with console.client() as client:
+        answer = client.get("/", params={"csv": "links"})
+        assert answer.headers["content-type"].startswith("text/csv")
+        rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+        assert [row["link"] for row in rows][:3] == ["sources.folders", "sources.table", "datasets.mail"]
+        runs = list(csv.reader(io.StringIO(client.get("/runs?csv=runs").content.decode("utf-8-sig"))))
+        assert len(runs) == 11
+        assert len(runs[1][-1]) == 64  # whole ids
+
+
+def test_csv_hands_no_formula_to_a_spreadsheet() -> None:
+    made = table(
+        "t", "t", [Column("a"), Column("b", number=True)], [["=cmd()", Cell("-1", value=-1, number=True)]]
+    )
+    assert b"".join(made.csv()).decode("utf-8-sig").splitlines()[1] == "'=cmd(),-1"
+
+
+def test_a_link_shows_what_its_artifact_holds(console: Console) -> None:
+    with console.client() as client:
+        data = client.get("/links/datasets.mail").text
+        assert "dedup:near" in data
+        assert "酒店很好" in data
+        quality = client.get("/links/evaluations.quality").text
+        assert quality.count('class="cat"') == 2  # a confusion matrix for each model
+        model = client.get("/links/models.kind").text
+        assert "learning_rate" in model
+        assert "Hardest examples" in model
+        report = next(one for one in addresses(quality) if one.endswith("en/report.html"))
+        answer = client.get(report)
+        assert answer.status_code == 200
+        assert "sandbox" in answer.headers["content-security-policy"]
+        outside = client.get(report.replace("en/report.html", "..%2f..%2f..%2fcatalog.db"))
+        assert outside.status_code == 404
+
+
+def test_runs_are_compared_by_what_was_set_and_what_came_of_it(copy: Path) -> None:
+    assert catenary(copy, "run", "models.base", "--set", "models.base.learning_rate=0.05").returncode == 0
+    with running(copy) as console, console.client() as client:
+        rows = list(
+            csv.DictReader(io.StringIO(client.get("/runs?csv=runs&link=models.base").text.lstrip("\ufeff")))
+        )
+        one, other = (row["run"] for row in rows)
+        address = f"/compare?run={one}&run={other}"
+        page = client.get(address).text
+        assert "learning_rate" in page
+        assert page.count("<polyline") >= 2
+        settings = client.get(address + "&csv=settings").text.lstrip("\ufeff").splitlines()
+        assert settings[1:] == ["learning_rate,0.05,0.005"]
+        assert client.get(f"/compare?run={one}").status_code == 400
+        assert client.get(f"/compare?run={one}&run=99999").status_code == 404
+
+
+def test_a_chain_file_that_cannot_be_read_is_told_and_mended_without_a_restart(copy: Path) -> None:
+    file = copy / "catenary.yaml"
+    good = file.read_text("utf-8")
+    with running(copy) as console, console.client() as client:
+        file.write_text(good.replace("epochs: 3", "epochz: 3"), "utf-8")
+        answer = client.get("/")
+        assert answer.status_code == 400
+        assert "did you mean `epochs`" in answer.text.replace("&#39;", "'")
+        file.write_text(good.replace("epochs: 3", "epochs: 4"), "utf-8")
+        page = client.get("/links/models.kind")
+        assert page.status_code == 200
+        assert "epochs 3 → 4" in page.text
+        assert "stale" in page.text
+
+
+def test_pages_say_what_documents_say_and_never_run_it(copy: Path) -> None:
+    evil = (
+        "Dear customer, <script>alert(1)</script> buy <img src=x onerror=alert(2)> today, 3 golden watches."
+    )
+    (copy / "mail" / "offer" / "000.txt").write_text(evil, "utf-8")
+    file = copy / "catenary.yaml"
+    file.write_text(
+        file.read_text("utf-8").replace("{dedup: {near: 0.8}}", "{length: {max_chars: 90}}"), "utf-8"
+    )
+    assert catenary(copy, "run", "datasets.mail").returncode == 0
+    with running(copy) as console, console.client() as client:
+        page = client.get("/links/datasets.mail").text
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+
+
+@pytest.mark.parametrize("host", ["evil.example", "10.0.0.1:8000"])
+def test_without_keys_no_other_name_reaches_it(console: Console, host: str) -> None:
+    with console.client(Host=host) as client:
+        assert client.get("/").status_code == 403
+
+
+def test_with_keys_a_session_is_asked_for_and_ends_with_its_key(copy: Path) -> None:
+    made = catenary(copy, "keys", "--make", "ann", "--role", "compliance", "--json")
+    assert made.returncode == 0, made.stderr
+    secret = re.search(r'"secret": "([^"]+)"', made.stdout)
+    number = re.search(r'"made": "([^"]+)"', made.stdout)
+    assert secret is not None
+    assert number is not None
+    with running(copy) as console, console.client() as client:
+        asked = client.get("/runs?outcome=done")
+        assert asked.status_code == 303
+        assert asked.headers["location"] == "/login?back=%2Fruns%3Foutcome%3Ddone"
+        assert client.get("/live").status_code == 401
+        assert client.post("/login", data={"key": "ck-no"}).status_code == 403
+        answer = client.post("/login", data={"key": secret[1], "back": "/runs"})
+        assert answer.headers["location"] == "/runs"
+        cookie = answer.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        assert "ann · compliance" in client.get("/runs").text
+        session = dict(client.cookies)
+    with running(copy) as console, console.client() as client:  # a restart ends no session
+        client.cookies.update(session)
+        assert client.get("/runs").status_code == 200
+        assert client.post("/logout").status_code == 403  # not from one of our pages
+        client.cookies.set("catenary_session", session["catenary_session"][:-1] + "0")
+        assert client.get("/runs").status_code == 303
+        client.cookies.clear()
+        client.cookies.update(session)
+        assert catenary(copy, "keys", "--revoke", number[1]).returncode == 0
+        assert client.get("/runs").status_code == 303
+
+
+def test_a_callers_key_sees_no_data(copy: Path) -> None:
+    made = catenary(copy, "keys", "--make", "shop", "--json")
+    secret = re.search(r'"secret": "([^"]+)"', made.stdout)
+    assert secret is not None
+    with running(copy) as console, console.client() as client:
+        client.post("/login", data={"key": secret[1]})
+        for address in ("/", "/runs", "/links/datasets.mail"):
+            assert client.get(address).status_code == 403
