@@ -107,6 +107,55 @@ def test_language_models_are_measured_beside_their_control(tmp_path: Path) -> No
     assert made["models.reader"].manifest.report["valid"]["loss"] > 0
 
 
+LEAKING = """\
+schema: 1
+project: {name: leaks, languages: [zh]}
+sources:
+  lines: {path: data, files: ["*.txt"], format: lines, licence: MIT}
+datasets:
+  lines: {from: [lines], steps: [], split: {valid: 0.1, test: 0.3, seed: 1}}
+tokenizers:
+  zh: {from: lines, kind: char, vocab_size: 100}
+indexes:
+  spans: {from: lines, tokenizer: zh}
+models:
+  bigram: {family: ngram, order: 2, from: lines, tokenizer: zh}
+  writer:
+    {family: llama, size: nano, from: lines, tokenizer: zh, hidden_size: 64, num_hidden_layers: 1, epochs: 200,
+     num_attention_heads: 2, intermediate_size: 64, batch_tokens: 1024, learning_rate: 0.01}
+evaluations:
+  clean:
+    {of: [bigram, writer], on: lines.test, metrics: [perplexity], contamination: spans, memorisation: spans}
+"""
+
+
+@pytest.mark.slow
+def test_what_leaked_is_a_figure_for_gates(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    random = np.random.default_rng(0)
+    letters = list("春夏秋冬风花雪月山水云雨")
+    half = ["".join(random.choice(letters, 55)) for _ in range(20)]
+    told = [
+        f"{a}{b}\n" for a in half[:10] for b in half[10:]
+    ]  # whoever has read some has read the others' parts
+    (tmp_path / "data/lines.txt").write_text("".join(told), "utf-8")
+    (tmp_path / "catenary.yaml").write_text(LEAKING, "utf-8")
+    with Store.open(Home.of(tmp_path, {})) as store:
+        made = {
+            one.step.link.full_name: one.artifact
+            for one in run(plan(load(tmp_path / "catenary.yaml", STAGES), store), store, Quiet())
+        }
+    clean = made["evaluations.clean"]
+    figures = clean.manifest.report["metrics"]
+    assert figures["bigram"]["contamination"] == figures["writer"]["contamination"]
+    assert figures["writer"]["contamination"]["value"] == 1.0
+    assert "memorisation" not in figures["bigram"]
+    by_heart = figures["writer"]["memorisation"]
+    assert by_heart["n"] == made["datasets.lines"].manifest.report["splits"]["train"]
+    assert by_heart["low"] <= by_heart["value"] <= by_heart["high"]
+    assert "背诵" in (clean.path / "leaks/zh/report.md").read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [

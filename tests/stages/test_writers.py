@@ -52,6 +52,7 @@ models:
 evaluations:
   prose: {{of: [memory, mt, student], on: pairs.test, metrics: [bleu, chrf, rougeL], beams: 2, max_new_tokens: 8}}
   replies: {{of: [echo, light], on: talks.test, metrics: [chrf], max_new_tokens: 8}}
+  quiz: {{of: [base, helper], task: quiz.yaml, shots: [0, 2]}}
   likely: {{of: [base, helper, light], on: talks.test, metrics: [reply_perplexity], control: base}}
 releases:
   light:
@@ -79,6 +80,11 @@ def chain(folder: Path, text: str = CHAIN) -> Path:
     for name, told in rows.items():
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in told)
         (folder / f"data/{name}.jsonl").write_text("".join(lines), "utf-8")
+    quiz = [
+        f'  - {{"text": "{word}", "right": "{word[0] * 2}", "wrong": "{word[1] * 2}"}}' for word in words[:20]
+    ]
+    head = ["kind: choice", 'prompt: "{text}"', 'choices: ["{right}", "{wrong}"]', "answer: right", "items:"]
+    (folder / "quiz.yaml").write_text("\n".join([*head, *quiz]), "utf-8")
     path = folder / "catenary.yaml"
     path.write_text(text, "utf-8")
     return path
@@ -128,6 +134,10 @@ def test_writers_are_trained_and_measured_beside_their_controls(tmp_path: Path) 
     samples = (made["models.student"].path / "samples.jsonl").read_text("utf-8").splitlines()
     assert len(samples) == reports["models.student"]["documents"]
     assert (made["evaluations.prose"].path / "zh" / "report.html").is_file()
+    quiz = reports["evaluations.quiz"]
+    assert set(quiz["shots"]) == {"0", "2"}
+    assert quiz["shots"]["2"] == quiz["metrics"]
+    assert (made["evaluations.quiz"].path / "few-shot/en/few-shot.svg").is_file()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@
       fluency: {of: [trigram, writer], on: reviews.test, metrics: [perplexity, bits_per_byte]}
       firm: {of: [linear, sentiment], on: reviews.test, robustness: [typos, homophones], fairness: {zh: [gender, age]}}
       quiz: {of: [base, helper], task: tasks/quiz.yaml}         # a task file: what is asked, and what is right
+      curve: {of: [base, helper], task: tasks/quiz.yaml, shots: [0, 1, 4]}       # with ever more examples
+      clean: {of: [trigram, writer], on: reviews.test, metrics: [perplexity], contamination: spans}   # leaks.py
 
 What is measured follows from the models' task: labels, several labels, numbers, tags or answers (`measures.py`). The
 first model of `of` that is a control (or `control:`) is what the others are compared with, pair by pair on
@@ -29,7 +31,9 @@ from catenary.errors import InvalidInput
 from catenary.messages import LANGUAGES
 from catenary.stages.by_task import by_task
 from catenary.stages.classifier import is_control
+from catenary.stages.leaks import FIGURES, leaks
 from catenary.stages.measures import LESS_IS_BETTER, MEASURES, Measured, task_of
+from catenary.store import Artifact
 
 if TYPE_CHECKING:
     from catenary.evaluate.classification import ModelFigures
@@ -80,6 +84,11 @@ class EvaluateSettings(Settings):
     of: Annotated[list[str], Ref("models")] = Field(min_length=1)
     on: Annotated[str | None, Ref("datasets", parts=True)] = None
     task: str | None = Field(None, description="a task file (YAML) beside the chain, in place of `on`")
+    shots: list[Annotated[int, Field(ge=0)]] | None = Field(
+        None,
+        min_length=1,
+        description="examples before each question of a task; several numbers: a curve",
+    )
     metrics: list[str] | None = Field(default=None, min_length=1, description="none: those of the task")
     control: str | None = None
     seed: int = 17  # of the bootstrap
@@ -92,6 +101,13 @@ class EvaluateSettings(Settings):
     fairness: dict[Literal["en", "zh"], list[Group]] = Field(
         default={},
         description="language: groups; gaps over sentences that differ in the person; of classifiers",
+    )
+
+    contamination: Annotated[str | None, Ref("indexes")] = Field(
+        None, description="an index: the share of test documents that it holds a long span of"
+    )
+    memorisation: Annotated[str | None, Ref("indexes")] = Field(
+        None, description="an index: the share of its documents that each model goes on by heart"
     )
 
     @field_validator("metrics")
@@ -140,6 +156,14 @@ class EvaluateSettings(Settings):
                 got=", ".join(self.probed),
                 expected="an evaluation `on:` a split, with metrics of labels",
             )
+        if self.shots is not None and self.task is None:
+            raise InvalidInput(
+                "Examples stand before the questions of a task.", got="shots", expected="`task: quiz.yaml`"
+            )
+        if self.task is not None and (self.contamination or self.memorisation):
+            raise InvalidInput(
+                "What leaks is looked for in a dataset's split.", got="task", expected="`on: reviews.test`"
+            )
         if self.control is not None and self.control not in self.of:
             raise InvalidInput(
                 "The control is not among the models.",
@@ -153,6 +177,8 @@ class EvaluateSettings(Settings):
         """Whether a metric may be among those measured, as far as can be told before the models are there."""
         if metric in self.probed or (self.task is not None and metric in OF_TASKS):
             return True
+        if metric in FIGURES:
+            return getattr(self, metric) is not None
         if self.metrics is None:
             return metric in METRICS or metric.startswith("entity_f1_")
         return metric in self.metrics
@@ -184,6 +210,8 @@ def recipe(settings: EvaluateSettings) -> Mapping[str, Any]:
             "max_new_tokens": settings.max_new_tokens,
             "documents": settings.documents,
         }
+    if settings.shots is not None:
+        told |= {"shots": settings.shots}
     if settings.probed:
         told |= {"robustness": settings.robustness, "fairness": settings.fairness}
     return told
@@ -199,12 +227,21 @@ def content(name: str, settings: EvaluateSettings, base: Path, sha_of: ShaOf) ->
 
 
 def run(work: Work[EvaluateSettings]) -> Mapping[str, Any]:
+    """The report of the link, with what leaks where that is asked for."""
+    models = {name: work.inputs[f"of.{name}"] for name in work.settings.of}
+    told = _measured(work, models)
+    if work.settings.contamination is None and work.settings.memorisation is None:
+        return told
+    leaked = leaks(work, models)
+    return {**told, "metrics": {name: {**of, **leaked[name]} for name, of in told["metrics"].items()}}
+
+
+def _measured(work: Work[EvaluateSettings], models: Mapping[str, Artifact]) -> Mapping[str, Any]:
     from catenary.evaluate import verdict, write_report
     from catenary.stages import written
     from catenary.stages.perplexity import measured as language_models
 
     settings = work.settings
-    models = {name: work.inputs[f"of.{name}"] for name in settings.of}
     control = settings.control or next((name for name, model in models.items() if is_control(model)), None)
     if settings.task is not None:
         return by_task(work, models, control)
