@@ -31,11 +31,12 @@ class CountSettings(Settings):
 def run(work: Work[CountSettings]) -> Mapping[str, Any]:
     from catenary.models.baselines import fit_ngram
     from catenary.tokenizer import load, save
+    from catenary.tokenizer.bulk import BulkEncoder
 
     dataset = work.inputs["from"].path
     tokenizer = load(work.inputs["tokenizer"].path)
     model = fit_ngram(
-        tokenizer.encode_batch(list(texts_of(dataset, "train"))),
+        BulkEncoder(tokenizer)(list(texts_of(dataset, "train"))),
         order=work.settings.order,
         vocab_size=tokenizer.vocab_size,
         progress=work.progress,

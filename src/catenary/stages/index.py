@@ -52,14 +52,16 @@ def run(work: Work[IndexSettings]) -> Mapping[str, Any]:
 def _encoded(dataset: Path, splits: list[Any], tokenizer: Any) -> Iterator[tuple[str, list[int]]]:
     from catenary.data.shards import iter_split
     from catenary.errors import NotFound
+    from catenary.tokenizer.bulk import BulkEncoder
 
+    encode = BulkEncoder(tokenizer)
     for split in splits:
         try:
             for batch in iter_split(dataset, split, ["id", "text"]):
                 for start in range(0, batch.num_rows, DOCUMENTS_AT_ONCE):
                     part = batch.slice(start, DOCUMENTS_AT_ONCE)
                     texts = part.column("text").to_pylist()
-                    yield from zip(part.column("id").to_pylist(), tokenizer.encode_batch(texts), strict=True)
+                    yield from zip(part.column("id").to_pylist(), encode(texts), strict=True)
         except NotFound:
             continue
 

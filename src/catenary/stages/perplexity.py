@@ -40,6 +40,7 @@ def measured(
     """Score every model on the same documents, each with its own tokenizer; compare them pair by pair."""
     from catenary.evaluate import language_model_report, score, verdict, write_report
     from catenary.tokenizer import load as load_tokenizer
+    from catenary.tokenizer.bulk import BulkEncoder
 
     metrics = settings.metrics or ("perplexity", "bits_per_byte")
     texts = list(texts_of(work.inputs["on"].path, settings.split))
@@ -53,7 +54,7 @@ def measured(
     scored = {
         name: score(
             language_model(model.path),
-            load_tokenizer(model.path).encode_batch(texts),
+            BulkEncoder(load_tokenizer(model.path))(texts),
             text_bytes=sizes,
             progress=work.progress,
         )

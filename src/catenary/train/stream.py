@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from catenary.digest import digest, file_sha256
 from catenary.progress import SILENT, Progress
 from catenary.tokenizer import Tokenizer
+from catenary.tokenizer.bulk import BulkEncoder
 
 FORMAT = 1
 IDS, STARTS, VALUES = "ids.bin", "starts.npy", "stream.json"
@@ -84,10 +85,11 @@ def token_stream(
     dtype = np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.int32
     lengths: list[int] = []
     text_bytes = 0
+    encode = BulkEncoder(tokenizer)
     progress.begin("Reading text as tokens", None, "documents")
     with (part / IDS).open("wb") as file:
         for chunk in _chunks(texts):
-            for ids in tokenizer.encode_batch(chunk):
+            for ids in encode(chunk):
                 file.write(np.asarray([frame[0], *ids, frame[1]], dtype).tobytes())
                 lengths.append(len(ids) + 2)
             text_bytes += sum(len(text.encode()) for text in chunk)
