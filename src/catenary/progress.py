@@ -10,6 +10,9 @@ def count(lines, progress: Progress = SILENT):
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 
@@ -37,3 +40,14 @@ class Silent:
 
 
 SILENT: Progress = Silent()
+
+
+@contextmanager
+def timed(progress: Progress, name: str, items: int) -> Iterator[None]:
+    """Tell how quickly `items` were done by `name`, and what that cost: `speed.<name>`, items a second;
+    `cost.<name>`, seconds of processors for 1,000 items. Nothing is told of what failed."""
+    began, worked = time.monotonic(), time.process_time()
+    yield
+    seconds, processor = time.monotonic() - began, time.process_time() - worked
+    progress.metric(f"speed.{name}", items / max(seconds, 1e-9))
+    progress.metric(f"cost.{name}", 1000 * processor / max(1, items))

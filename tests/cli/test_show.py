@@ -59,6 +59,16 @@ def test_the_dataset_says_what_was_dropped(catenary: Catenary, made: Path) -> No
     assert dropped["read:not_text"] == 1
 
 
+def test_an_evaluation_says_how_quickly_each_model_answered(catenary: Catenary, made: Path) -> None:
+    said = catenary(made, "show", "quality", "--json").json
+    assert said["figures"].keys() == {
+        f"{what}.{name}" for what in ("speed", "cost") for name in ("linear", "kind")
+    }
+    assert min(said["figures"].values()) > 0
+    assert "speed" not in str(said["report"])
+    assert "speed.kind" in catenary(made, "show", "quality").out
+
+
 def test_what_is_not_there(catenary: Catenary, made: Path) -> None:
     assert catenary(made, "show", "nothing").code in (2, 3)
     assert catenary(made, "show", "0123456789ab").code == 3

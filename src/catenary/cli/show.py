@@ -52,6 +52,9 @@ def command(what: str, file: Path | None, overrides: tuple[str, ...], as_json: b
         else:
             artifact = store.get(what)
         runs = store.runs(artifact_id=artifact.id)
+        figures = (
+            {one.name: one.value for one in store.metrics(runs[0].id) if one.step is None} if runs else {}
+        )
         links = [f"{row.chain}: {row.link}" for row in store.links_to(artifact.id)]
     if as_json:
         print_json(
@@ -60,6 +63,7 @@ def command(what: str, file: Path | None, overrides: tuple[str, ...], as_json: b
                 "path": str(artifact.path),
                 "links": links,
                 "runs": [asdict(run) for run in runs],
+                "figures": figures,
             }
         )
         return
@@ -86,6 +90,8 @@ def command(what: str, file: Path | None, overrides: tuple[str, ...], as_json: b
             console.print(
                 f"  {run.id}  {run.started_at:%Y-%m-%d %H:%M}  {say(run.outcome or 'running')}  {seconds}"
             )
+        for name, figure in figures.items():
+            console.print(f"     {name}  {render.number(figure)}", markup=False)
     for picture in _pictures(artifact):
         console.print(f"{say('picture')}: {picture}", markup=False, soft_wrap=True)
 

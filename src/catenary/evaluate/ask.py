@@ -35,7 +35,7 @@ from catenary.evaluate.task import Task
 from catenary.evaluate.written import WrittenReport, written_report
 from catenary.evaluate.written_page import write_written_report
 from catenary.messages import LANGUAGES
-from catenary.progress import SILENT, Progress
+from catenary.progress import SILENT, Progress, timed
 
 if TYPE_CHECKING:
     from catenary.inference import GenerationSettings
@@ -86,7 +86,8 @@ def ask(
     progress.begin("predicting", total=len(candidates), unit="models")
     told = {}
     for name, one in candidates.items():
-        told[name] = ASKING[task.kind](task, one)
+        with timed(progress, name, len(task.items)):
+            told[name] = ASKING[task.kind](task, one)
         progress.advance(1)
     return Asked(task, REPORTS[task.kind](task, told, {"control": control, "seed": seed}), told)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catenary.errors import InvalidInput
-from catenary.progress import Progress
+from catenary.progress import Progress, timed
 from catenary.stages.classifier import Text, predictor
 from catenary.stages.finetune_read import asked_of
 from catenary.stages.labelled import labelled_of, one_text
@@ -96,11 +96,14 @@ def _task(model: Artifact) -> str:
     return str(settings.get("kind", "one") if task == "classify" else task)
 
 
-def _predicted(asked: Measured, progress: Progress, predict: Callable[[Artifact], Any]) -> dict[str, Any]:
+def _predicted(
+    asked: Measured, progress: Progress, items: int, predict: Callable[[Artifact], Any]
+) -> dict[str, Any]:
     progress.begin("predicting", total=len(asked.models), unit="models")
     found = {}
     for name, model in asked.models.items():
-        found[name] = predict(model)
+        with timed(progress, name, items):
+            found[name] = predict(model)
         progress.advance(1)
     return found
 
@@ -115,7 +118,7 @@ def labels(asked: Measured, progress: Progress) -> Outcome:
     gold = [str(label) for label in held_out.labels]
     report = classification_report(
         gold,
-        _predicted(asked, progress, lambda model: predictor(model.path)(held_out.texts)),
+        _predicted(asked, progress, len(held_out.ids), lambda model: predictor(model.path)(held_out.texts)),
         ids=held_out.ids,
         texts=[one_text(text, " ‖ ") for text in held_out.texts],
         metrics=[metric for metric in metrics if metric != "confusion"],
@@ -160,7 +163,9 @@ def several_labels(asked: Measured, progress: Progress) -> Outcome:
     asked.some(held_out.ids)
     report = labels_report(
         [label for label in held_out.labels if not isinstance(label, str | float | int)],
-        _predicted(asked, progress, lambda model: score(model.path, held_out.texts).chosen),
+        _predicted(
+            asked, progress, len(held_out.ids), lambda model: score(model.path, held_out.texts).chosen
+        ),
         ids=held_out.ids,
         texts=[one_text(text, " ‖ ") for text in held_out.texts],
         **asked.rest,
@@ -177,7 +182,9 @@ def numbers(asked: Measured, progress: Progress) -> Outcome:
     asked.some(held_out.ids)
     report = numbers_report(
         [label for label in held_out.labels if isinstance(label, float)],
-        _predicted(asked, progress, lambda model: score(model.path, held_out.texts).values[:, 0]),
+        _predicted(
+            asked, progress, len(held_out.ids), lambda model: score(model.path, held_out.texts).values[:, 0]
+        ),
         ids=held_out.ids,
         texts=[one_text(text, " ‖ ") for text in held_out.texts],
         **asked.rest,
@@ -201,7 +208,9 @@ def tags(asked: Measured, progress: Progress) -> Outcome:
     asked.some(held_out.ids)
     report = tagging_report(
         held_out.tags,
-        _predicted(asked, progress, lambda model: load_tagger(model.path).tag(held_out.words)),
+        _predicted(
+            asked, progress, len(held_out.ids), lambda model: load_tagger(model.path).tag(held_out.words)
+        ),
         words=held_out.words,
         ids=held_out.ids,
         **asked.rest,
@@ -226,7 +235,7 @@ def answers(asked: Measured, progress: Progress) -> Outcome:
 
     report = reading_report(
         held_out.answers,
-        _predicted(asked, progress, told),
+        _predicted(asked, progress, len(held_out.ids), told),
         questions=held_out.questions,
         ids=held_out.ids,
         **asked.rest,

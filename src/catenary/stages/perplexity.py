@@ -12,6 +12,7 @@ from catenary.chain.stage import Work
 from catenary.data.texts import texts_of
 from catenary.errors import InvalidInput
 from catenary.messages import LANGUAGES
+from catenary.progress import timed
 from catenary.store import Artifact
 
 if TYPE_CHECKING:
@@ -51,15 +52,15 @@ def measured(
             expected="a dataset whose `split:` gives this part a share",
         )
     sizes = [len(text.encode()) for text in texts]
-    scored = {
-        name: score(
-            language_model(model.path),
-            BulkEncoder(load_tokenizer(model.path))(texts),
-            text_bytes=sizes,
-            progress=work.progress,
-        )
-        for name, model in models.items()
-    }
+    scored = {}
+    for name, model in models.items():
+        with timed(work.progress, name, len(texts)):
+            scored[name] = score(
+                language_model(model.path),
+                BulkEncoder(load_tokenizer(model.path))(texts),
+                text_bytes=sizes,
+                progress=work.progress,
+            )
     report = language_model_report(scored, control=control, seed=settings.seed)
     for lang in LANGUAGES:
         (work.out / lang).mkdir()

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from catenary.chain.stage import Work
 from catenary.errors import InvalidInput
 from catenary.messages import LANGUAGES
+from catenary.progress import timed
 from catenary.stages.answers import answer_talks, write_targets
 from catenary.stages.dialogues import Talk, questions_of
 from catenary.stages.open_model import open_model
@@ -72,7 +73,10 @@ def measured(
     from catenary.evaluate.written_page import write_written_report
 
     sources = [prompt[-1]["content"] for prompt in prompts]
-    written = {name: _write(work, model, prompts, sources, settings) for name, model in models.items()}
+    written = {}
+    for name, model in models.items():
+        with timed(work.progress, name, len(prompts)):
+            written[name] = _write(work, model, prompts, sources, settings)
     main = Counter(language_of(text) for text in references[:LANGUAGE_SAMPLE]).most_common(1)[0][0]
     report = written_report(
         references,
@@ -179,9 +183,10 @@ def _likely(
             reply_tokens(tokenizer, template, prompt, reply)
             for prompt, reply in zip(prompts, references, strict=True)
         ]
-        log_probs, tokens = reply_likelihoods(
-            open_model(work, artifact, "clm"), talks, progress=work.progress
-        )
+        with timed(work.progress, name, len(talks)):
+            log_probs, tokens = reply_likelihoods(
+                open_model(work, artifact, "clm"), talks, progress=work.progress
+            )
         sizes = [len(reply.encode()) for reply in references]
         scored[name] = Likelihoods(np.asarray(log_probs), np.asarray(tokens), np.asarray(sizes))
     report = language_model_report(scored, control=control, seed=settings.seed)
