@@ -21,6 +21,7 @@ from catenary.chain.spec import Chain
 from catenary.digest import digest
 from catenary.errors import InvalidInput, Refused
 from catenary.search import SearchIndex
+from catenary.search.bars import Bars
 from catenary.serve.engine import Delta, Engine, EngineState, Labelled, Made, Spent, Vectors, WriteJob
 from catenary.serve.errors import INVALID_REQUEST, UNSUPPORTED, ApiError
 from catenary.serve.local_engine import LocalEngine, command_for
@@ -274,7 +275,10 @@ def _make(settings: AppSettings, opened: OpenedIndex | None) -> Make:
         assert opened is not None
         index, embed = opened.index, opened.embed
         rules = DocumentRules(
-            settings.passages, settings.quotes, settings.least, settings.least_cosine, settings.not_found
+            settings.passages,
+            settings.quotes,
+            Bars(settings.least, settings.least_cosine),
+            settings.not_found,
         )
         return lambda tools: documents(index, rules=rules, model=tools.model(settings.model), embed=embed)
     raise AssertionError(settings)

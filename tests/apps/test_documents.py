@@ -35,11 +35,11 @@ def said(app: App, *messages: str) -> tuple[str, dict[str, Any]]:
 
 def test_a_question_is_answered_with_the_words_of_its_source(index: SearchIndex) -> None:
     text, notes = said(documents(index), "绿茶要用多少度的水？")
-    assert text.startswith("绿茶用八十度的水冲泡，三分钟即可。[1]")
+    assert text.startswith("绿茶用八十度的水冲泡，三分钟即可。红茶用沸水。[1]")
     assert text.endswith("[1] 茶 › tea.md")
     [cited] = notes["citations"]
     start, end = cited["quote"]
-    assert DOCUMENTS[cited["file"]][start:end] == "绿茶用八十度的水冲泡，三分钟即可。"
+    assert DOCUMENTS[cited["file"]][start:end] == "绿茶用八十度的水冲泡，三分钟即可。红茶用沸水。"
     assert text[cited["start_index"] : cited["end_index"]] == "[1]"
     assert cited["passage"] in {one["passage"] for one in notes["retrieved"]}
     assert notes["template"]["name"] == "documents/quote"

@@ -110,3 +110,28 @@ def test_questions_are_made_of_appositions_and_every_answer_stands_in_its_passag
             assert row["context"].startswith(answer, start)
     assert 0.2 < sum(not row["answers"]["text"] for row in some) / len(some) < 0.4
     assert some == [row for row, _ in zip(made.questions(), range(600), strict=False)]
+
+
+def test_the_handbook_is_copied_by_language_without_its_contents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = script("handbook/fetch.py")
+    for language in ("en-US", "zh-CN"):
+        folder = tmp_path / fetch.BOOK / language
+        folder.mkdir(parents=True)
+        (folder / "apt.html").write_text(f"<h1>{language}</h1>", "utf-8")
+        (folder / "index.html").write_text("<h1>Contents</h1>", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["fetch.py", str(tmp_path)])
+    fetch.main()
+    found = sorted(path.relative_to("data").as_posix() for path in Path("data").rglob("*.html"))
+    assert found == ["en/apt.html", "zh/apt.html"]
+    assert Path("data/zh/apt.html").read_text("utf-8") == "<h1>zh-CN</h1>"
+
+
+def test_the_questions_to_the_handbook_are_as_many_as_its_readme_says() -> None:
+    lines = (EXAMPLES / "handbook/questions.jsonl").read_text("utf-8").splitlines()
+    asked = [json.loads(line) for line in lines]
+    assert len(asked) == 97
+    assert sum(not one["evidence"] for one in asked) == 24
+    assert len({one["question"] for one in asked}) == 97

@@ -81,3 +81,32 @@ def test_the_command_shows_passages(notes: Path, monkeypatch: pytest.MonkeyPatch
 def test_neighbours_that_share_too_much_are_refused(notes: Path) -> None:
     with pytest.raises(InvalidInput, match="more than half"):
         made(notes, CHAIN.replace("from: notes}\n", "from: notes, size: 200, overlap: 150}\n"))
+
+
+QUESTIONS = [
+    {"language": "zh", "question": "绿茶用多少度的水？", "evidence": ["八十度"]},
+    {
+        "language": "en",
+        "question": "When do I grind the beans?",
+        "evidence": ["just before brewing", "ground late"],
+    },
+    {"language": "en", "question": "How do I repair a bicycle?", "evidence": []},
+]
+
+
+def test_questions_are_asked_of_an_index_beside_a_control(notes: Path) -> None:
+    lines = [json.dumps(one, ensure_ascii=False) for one in QUESTIONS]
+    (notes / "questions.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    chain = CHAIN + "evaluations:\n  notes: {index: notes, questions: questions.jsonl}\n"
+    (notes / "catenary.yaml").write_text(chain, "utf-8")
+    with Store.open(Home.of(notes, {})) as store:
+        done = run(plan(load(notes / "catenary.yaml", STAGES), store), store, Quiet())
+        report = {one.step.link.full_name: one.artifact for one in done}["evaluations.notes"].manifest.report
+    figures = report["metrics"]["index"]
+    assert figures["recall_at_5"]["value"] == figures["cited"]["value"] == figures["refused"]["value"] == 1
+    assert set(report["metrics"]) == {
+        f"{way}{part}" for way in ("index", "overlap") for part in ("", ".en", ".zh")
+    }
+    (notes / "questions.jsonl").write_text('{"question": "?"}\n', "utf-8")
+    with Store.open(Home.of(notes, {})) as store, pytest.raises(InvalidInput, match="no question"):
+        run(plan(load(notes / "catenary.yaml", STAGES), store), store, Quiet())

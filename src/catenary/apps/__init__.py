@@ -5,7 +5,6 @@ go into its receipt. What it needs (a model that writes, an index, a classifier)
 
     port       what passes through: conversations, pieces, notes, and the models as applications see them
     documents  answers from documents, with citations; or says that it is not in them
-    quotes     the sentences of passages that answer a question, word for word
 
     app = documents(index)                              # quotes; documents(index, model=…) writes
     async for piece in app(Conversation.of("How do I add a user?")): ...

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from catenary.apps.port import App, ChatModel, Conversation, Embed, Note, Piece, language_of
-from catenary.apps.quotes import Quote, quotes, sentences_of
 from catenary.data.sentences import sentence_spans
 from catenary.digest import text_sha256
 from catenary.messages import Language, say
 from catenary.search import Found, Passage, SearchIndex
+from catenary.search.bars import Bars
+from catenary.search.quotes import Quote, quotes, sentences_of
 from catenary.search.terms import question_terms, subjects, terms
 
 PROMPT = {
@@ -35,23 +36,16 @@ PROMPT = {
         "如果段落没有答案，就说：文档中没有。"
     ),
 }
-JUDGED = 5  # passages, whether they answer the question
-BOTH = 0.75  # of both bars
 SUPPORTED = 0.6  # of a sentence's words, by how rare they are, that a passage must have
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentRules:
-    """`passages`: how many a model reads. `quotes`: how many at most.
-
-    A question is answered where one of the best passages speaks of `least` of it. Where the index has vectors, words
-    alone are not enough: it must come as near in meaning as `least_cosine`, or be three quarters there by both.
-    """
+    """`passages`: how many a model reads. `quotes`: how many at most. `bars`: what a question is answered by."""
 
     passages: int = 4
     quotes: int = 3
-    least: float = 0.5
-    least_cosine: float = 0.55
+    bars: Bars = field(default_factory=Bars)
     not_found: str | None = None
 
 
@@ -161,14 +155,7 @@ class _Documents:
         vector = None if embed is None else (await embed([question]))[0]
         most = max(self.rules.passages, 8)
         found = await asyncio.to_thread(self.index.search, question, most, vector=vector)
-        return Retrieved(question, found, any(map(self._answers, found[:JUDGED])))
-
-    def _answers(self, one: Found) -> bool:
-        least, least_cosine = self.rules.least, self.rules.least_cosine
-        if one.cosine is None:
-            return one.coverage >= least
-        both = one.coverage >= BOTH * least and one.cosine >= BOTH * least_cosine
-        return one.cosine >= least_cosine or both
+        return Retrieved(question, found, self.rules.bars.cleared(found))
 
     def _embed_for(self, question: str) -> Embed | None:
         return self.embed if self.index.embeds(question) else None

@@ -38,6 +38,9 @@ SHARES = frozenset(
         "mrr",
         "ndcg",
         "recall",
+        "cited",
+        "refused",
+        "over",
     }
 )  # figures between 0 and 1
 

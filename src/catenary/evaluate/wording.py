@@ -46,6 +46,7 @@ def metric_title(metric: str, lang: Language | None = None) -> str:
         "coherence": say("coherence", lang=lang),
         "refused": say("refused of what should be", lang=lang),
         "over_refused": say("refused of what should not be", lang=lang),
+        "cited": say("cited passages hold the answer", lang=lang),
         "mrr": say("mean reciprocal rank", lang=lang),
         "ndcg_at_10": "nDCG@10",
         "recall_at_1": "recall@1",

@@ -4,6 +4,9 @@
     terms    a text → the words it is found by: Chinese ones are jieba's, Latin ones lose their endings
     build    passages → files: postings, vectors where a model makes some; what did not change is taken over
     index    those files, mapped into memory → the best passages for a question (BM25, vectors, both)
+    bars     whether these passages answer it
+    quotes   the sentences that do, word for word
+    overlap  the control: passages by how many words of the question they have
 
 Nothing here knows of models: what makes vectors is a function that is passed in.
 

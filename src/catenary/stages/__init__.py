@@ -24,6 +24,7 @@
     prune     models       a model with fewer heads, neurons and layers, to be trained on
     ensemble  models       several classifiers as one
     evaluate  evaluations  models side by side on held-out documents, with intervals and paired tests
+    evaluate_index  evaluations  questions asked of an index, beside a control that counts words
     release   releases     compress, export, compare, judge the gates; then people sign
 
 A stage is a value (`chain/stage.py`): its strict settings, what it stands on, and a function that gets opened inputs
@@ -47,6 +48,7 @@ from catenary.stages.curate import CURATE
 from catenary.stages.distil import DISTIL
 from catenary.stages.ensemble import ENSEMBLE
 from catenary.stages.evaluate import EVALUATE
+from catenary.stages.evaluate_index import EVALUATE_INDEX
 from catenary.stages.finetune import FINETUNE
 from catenary.stages.finetune_read import FINETUNE_READ
 from catenary.stages.finetune_tag import FINETUNE_TAG
@@ -86,6 +88,7 @@ STAGES: tuple[Stage[Any], ...] = (
     DISTIL,
     FINETUNE,  # before pretrain: a model with `init:` stands on another one
     PRETRAIN,
+    EVALUATE_INDEX,
     EVALUATE,
     RELEASE,
 )

@@ -15,6 +15,7 @@ from catenary.chain.stage import Ref, Settings, references
 from catenary.errors import InvalidInput
 from catenary.stages.chat import ChatStageSettings, PreferenceStageSettings
 from catenary.stages.evaluate import METRICS, EvaluateSettings
+from catenary.stages.evaluate_index import EvaluateIndexSettings
 from catenary.stages.finetune_tag import FinetuneTagSettings
 from catenary.stages.seq2seq import NewSeq2SeqSettings, TunedSeq2SeqSettings
 
@@ -110,7 +111,7 @@ def check(settings: ReleaseSettings, stands_on: Mapping[str, BaseModel]) -> None
                 continue
             evaluation, _, figure = name.partition(".")
             asked = stands_on[f"evaluation.{evaluation}"]
-            assert isinstance(asked, EvaluateSettings)
+            assert isinstance(asked, EvaluateSettings | EvaluateIndexSettings)
             of, _, metric = figure.partition(".")
             measured = [
                 f"{one}.{metric}"

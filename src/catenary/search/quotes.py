@@ -1,8 +1,8 @@
 """The sentences of passages that answer a question, word for word: answers that need no model and cannot be made up.
 
 A sentence is worth the share of the question that it speaks of (each word by how rare it is), or how near it comes in
-meaning where a model makes vectors; a little more where it stands in a better passage. Its neighbours come along while
-it cannot stand alone: a line that ends with a colon, or a very short one.
+meaning where a model makes vectors; a little more where it stands in a better passage. What
+stands behind it in its paragraph comes along as long as there is little, and what stands behind a colon.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from catenary.data.sentences import sentence_spans
-from catenary.search import Found, Passage
 from catenary.search.chunk import columns
+from catenary.search.index import Found, Passage
 from catenary.search.terms import question_terms, terms
 
 Span = tuple[int, int]
 PASSAGES_READ = 5
 BY_RANK = 0.25  # of the best passage over the worst
 WIDEST = 500  # columns of a quote
-SHORTEST = 30  # a sentence of fewer columns takes its neighbour along
+ENOUGH = 180  # a quote of fewer columns takes the sentences behind it along: answers often stand there
 ADDS = 0.15  # of the question, that a further quote must speak of and no earlier one does
 
 
@@ -105,10 +105,11 @@ def _whole(text: str) -> float:
 
 def _with_neighbours(text: str, span: Span) -> Span:
     start, end = span
-    following = [one for one in sentence_spans(text) if one[0] >= end]
-    for _, stop in following[:4]:
+    paragraph = text.find("\n", end)
+    for following, stop in [one for one in sentence_spans(text) if one[0] >= end][:4]:
         own = text[start:end]
-        if columns(own) >= SHORTEST and not own.rstrip().endswith((":", "：")):
+        goes_on = own.rstrip().endswith((":", "："))
+        if not goes_on and (columns(own) >= ENOUGH or 0 <= paragraph < following):
             break
         if columns(text[start:stop]) > WIDEST:
             break

@@ -1,0 +1,235 @@
+"""evaluate_index: questions asked of an index of passages, beside a control that counts words.
+
+    evaluations:
+      handbook: {index: handbook, questions: questions.jsonl}
+
+A line of `questions:` is {"question": …, "evidence": […], "language": …}: any of the strings of `evidence` stands in
+a passage that answers; none is given where the documents have no answer, and the question should be refused.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from catenary.chain.stage import Estimate, How, Ref, Settings, ShaOf, Stage, Work
+from catenary.errors import InvalidInput
+from catenary.messages import LANGUAGES
+
+if TYPE_CHECKING:
+    from catenary.evaluate.retrieval import Looked
+    from catenary.search import Found, SearchIndex
+    from catenary.search.build import Embed
+    from catenary.search.quotes import Quote
+
+METRICS = ("recall_at_5", "mrr", "recall_at_1", "ndcg_at_10", "cited", "over_refused", "refused")
+CONTROL = "overlap"
+LIMIT = 10
+
+
+class EvaluateIndexSettings(Settings):
+    """Which index, which questions; `least` and `least_cosine` as an application has them."""
+
+    index: Annotated[str, Ref("indexes")]
+    questions: str
+    quotes: int = Field(3, ge=1, le=10)
+    least: float = Field(0.5, ge=0, le=1)
+    least_cosine: float = Field(0.55, ge=0, le=1)
+    seed: int = 17
+    threads: Annotated[int | None, How()] = Field(None, ge=1)
+
+    @property
+    def of(self) -> list[str]:
+        """What gates may name: the index, and the control."""
+        return ["index", CONTROL]
+
+    @property
+    def metrics(self) -> list[str]:
+        """What is measured."""
+        return list(METRICS)
+
+    def measures(self, metric: str) -> bool:
+        """Whether a gate may ask for it."""
+        return metric in METRICS
+
+
+def recipe(settings: EvaluateIndexSettings) -> Mapping[str, Any]:
+    """Where the questions lie is left out; what they are is in `content`."""
+    return settings.model_dump(mode="json", exclude={"index", "questions", "threads"})
+
+
+def content(name: str, settings: EvaluateIndexSettings, base: Path, sha_of: ShaOf) -> Mapping[str, Any]:
+    """What the questions are now."""
+    return {"questions": sha_of(base / settings.questions)}
+
+
+def run(work: Work[EvaluateIndexSettings]) -> Mapping[str, Any]:
+    from catenary.evaluate import verdict, write_report
+    from catenary.evaluate.retrieval import retrieval_report
+    from catenary.search import SearchIndex
+    from catenary.search.overlap import Overlap
+
+    settings = work.settings
+    asked = read_questions(work.base / settings.questions)
+    index = SearchIndex.open(work.inputs["index"].path)
+    embed = _embedder(work, index)
+    vectors = [
+        embed([one["question"]])[0] if embed is not None and index.embeds(one["question"]) else None
+        for one in asked
+    ]
+    work.progress.begin("asking questions", 2 * len(asked), "questions")
+    seconds: list[float] = []
+
+    def by_index(at: int) -> list[Found]:
+        began = time.perf_counter()
+        found = index.search(asked[at]["question"], LIMIT, vector=vectors[at])
+        seconds.append(time.perf_counter() - began)
+        return found
+
+    control = Overlap(index)
+    ways: dict[str, Callable[[int], list[Found]]] = {
+        "index": by_index,
+        CONTROL: lambda at: control.search(asked[at]["question"], LIMIT),
+    }
+    told = {
+        name: [
+            _looked(work, index, one, look(at), embed if name == "index" else None)
+            for at, one in enumerate(asked)
+        ]
+        for name, look in ways.items()
+    }
+    languages = sorted({one["language"] for one in asked})
+    parts = {
+        "": range(len(asked)),
+        **{
+            f".{language}": [at for at, one in enumerate(asked) if one["language"] == language]
+            for language in (languages if len(languages) > 1 else ())
+        },
+    }
+    reports = {
+        part: retrieval_report(
+            [bool(asked[at]["evidence"]) for at in rows],
+            {name: [looked[at] for at in rows] for name, looked in told.items()},
+            questions=[asked[at]["question"] for at in rows],
+            control=CONTROL,
+            seed=settings.seed,
+        )
+        for part, rows in parts.items()
+    }
+    report = reports[""]
+    for language in LANGUAGES:
+        (work.out / language).mkdir()
+        write_report(work.out / language, title=work.link, lang=language, scores=report)
+    metrics = {
+        f"{model.name}{part}": {name: asdict(figure) for name, figure in model.metrics.items()}
+        for part, one in reports.items()
+        for model in one.models
+    }
+    recall = metrics["index"].get("recall_at_5", {"value": 0.0})["value"]
+    return {
+        "headline": {"questions": len(asked), "recall@5": round(recall, 4)},
+        "task": "retrieve",
+        "control": CONTROL,
+        "metrics": metrics,
+        "seconds_p95": _p95(seconds),
+        "comparisons": [
+            {**asdict(one), "outcome": one.outcome, "verdict": verdict(one, "en")}
+            for one in report.comparisons
+        ],
+    }
+
+
+def read_questions(path: Path) -> list[dict[str, Any]]:
+    """The questions of a file. Raises InvalidInput naming the line that is none."""
+    asked = []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            one = json.loads(line)
+            question, evidence = one["question"], one["evidence"]
+        except (ValueError, KeyError, TypeError):
+            question, evidence = None, None
+        if not isinstance(question, str) or not isinstance(evidence, list):
+            raise InvalidInput(
+                "This line is no question.",
+                got=line[:200],
+                where=f"{path.name}:{number}",
+                expected='{{"question": "…", "evidence": ["…"]}}',
+            )
+        asked.append({"question": question, "evidence": evidence, "language": one.get("language", "")})
+    return asked
+
+
+def _embedder(work: Work[EvaluateIndexSettings], index: SearchIndex) -> Embed | None:
+    """What made the index's vectors, where it has some."""
+    if index.vectors is None:
+        return None
+    from catenary.inference import load
+
+    model = next(one for one in work.ancestors(work.inputs["index"].id) if one.id == index.told["embedding"])
+    embedder = load(model.path, "embed", threads=work.settings.threads)
+    return lambda texts: embedder.embed(texts).vectors
+
+
+def _looked(
+    work: Work[EvaluateIndexSettings],
+    index: SearchIndex,
+    asked: Mapping[str, Any],
+    found: Sequence[Found],
+    embed: Embed | None,
+) -> Looked:
+    from catenary.evaluate.retrieval import Looked
+    from catenary.search.bars import Bars
+    from catenary.search.quotes import quotes, sentences_of
+
+    settings, question = work.settings, asked["question"]
+    evidence = [_plain(one) for one in asked["evidence"]]
+
+    def holds(text: str) -> bool:
+        return any(one in _plain(text) for one in evidence)
+
+    refused = not Bars(settings.least, settings.least_cosine).cleared(found)
+    cited: Sequence[Quote] = ()
+    if asked["evidence"] and not refused:
+        nearness = None
+        if embed is not None and index.embeds(question):
+            vectors = embed([question, *(text for _, _, text in sentences_of(found))])
+            nearness = vectors[1:] @ vectors[0]
+        cited = quotes(question, found, index.rarity, most=settings.quotes, nearness=nearness)
+    work.progress.advance(1)
+    return Looked(
+        ranks=tuple(rank for rank, one in enumerate(found, 1) if holds(one.passage.text)),
+        refused=refused,
+        cited=any(holds(one.passage.text) for one in cited),
+        first=found[0].passage.text if found else "",
+    )
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _p95(seconds: Sequence[float]) -> float:
+    return sorted(seconds)[int(0.95 * (len(seconds) - 1))] if seconds else 0.0
+
+
+EVALUATE_INDEX = Stage(
+    name="evaluate_index",
+    version=1,
+    section="evaluations",
+    kind="evaluation",
+    owner="researcher",
+    settings=EvaluateIndexSettings,
+    run=run,
+    takes=lambda raw: "index" in raw,
+    recipe=recipe,
+    content=content,
+    estimate=lambda settings, sizes: Estimate(5.0, 1 << 30, 1 << 20),
+)
