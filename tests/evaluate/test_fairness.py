@@ -13,7 +13,7 @@ from catenary.evaluate.disturb import KINDS, disturb
 from catenary.evaluate.memorised import contamination, memorisation
 from catenary.evaluate.predictions import Predictions
 from catenary.evaluate.refusal import refusal_report, refuses, wrapped
-from catenary.evaluate.robustness import attacked, robustness
+from catenary.evaluate.robustness import attacked, robustness, under_attack
 from catenary.evaluate.verbatim import Index, build_index
 from tests.evaluate.real_items import chinese, english
 
@@ -61,6 +61,9 @@ def test_what_a_model_loses_is_measured_with_its_test() -> None:
     changed, fooled = attacked(by_word, "a good room", {"good": ["fine", "good enough"], "room": ["flat"]})
     assert fooled
     assert changed == "a fine room"
+    lost = under_attack(by_word, texts, gold, {"good": ["fine"]}, most=20).difference
+    assert lost.n == 20
+    assert lost.value == pytest.approx(-0.5, abs=0.1)  # every good one falls, and no bad one
 
 
 def test_refusals_are_told_apart_and_lines_need_the_bound() -> None:

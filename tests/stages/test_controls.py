@@ -55,6 +55,7 @@ evaluations:
     of: [linear, lstm]
     on: reviews.test
     robustness: [homophones, spacing]
+    synonyms: {好: [佳, 妙], 不错: [尚可]}
     fairness: {zh: [gender, region]}
   fluency: {of: [trigram, gru], on: reviews.test, metrics: [perplexity, bits_per_byte]}
 """
@@ -94,7 +95,13 @@ def test_recurrent_models_beside_the_other_controls(tmp_path: Path) -> None:
     quality = links["quality"].manifest.report
     assert quality["metrics"].keys() == {"linear", "lstm"}
     assert quality["control"] == "linear"
-    probed = {"robustness_homophones", "robustness_spacing", "gap_zh_gender", "gap_zh_region"}
+    probed = {
+        "robustness_homophones",
+        "robustness_substitution",
+        "robustness_spacing",
+        "gap_zh_gender",
+        "gap_zh_region",
+    }
     for model in ("linear", "lstm"):
         figures = quality["metrics"][model]
         assert probed < figures.keys()

@@ -19,7 +19,7 @@ from catenary.evaluate.counterfactual import Gap, counterfactuals, gaps
 from catenary.evaluate.estimate import Estimate
 from catenary.evaluate.paired import Comparison
 from catenary.evaluate.predictions import Predictions
-from catenary.evaluate.robustness import Predict, robustness
+from catenary.evaluate.robustness import SUBSTITUTION, Predict, robustness, under_attack
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,12 @@ def probe(
     *,
     disturbances: Sequence[str] = (),
     groups: Mapping[str, Sequence[str]] | None = None,
+    synonyms: Mapping[str, Sequence[str]] | None = None,
     seed: int = 17,
     done: Callable[[], None] = lambda: None,
 ) -> dict[str, Probed]:
-    """Every model probed; `groups` are those of each language. `done` is called after each model.
+    """Every model probed; `groups` are those of each language; with `synonyms`, an attacker chooses words by them.
+    `done` is called after each model.
 
     Raises InvalidInput for a disturbance, a language or a group that there is none of.
     """
@@ -84,7 +86,10 @@ def probe(
             for group in several
             for one in _group_gaps(predict, language, group, seed)
         )
-        told[name] = Probed(robustness(predict, texts, gold, kinds=disturbances, seed=seed), found)
+        lost = robustness(predict, texts, gold, kinds=disturbances, seed=seed)
+        if synonyms:
+            lost[SUBSTITUTION] = under_attack(predict, texts, gold, synonyms, seed=seed)
+        told[name] = Probed(lost, found)
         done()
     return told
 

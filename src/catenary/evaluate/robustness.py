@@ -13,6 +13,9 @@ from catenary.evaluate.overlap import rouge_words
 from catenary.evaluate.paired import Comparison, compare
 from catenary.evaluate.predictions import Predictions
 
+ATTACKED = 200  # texts
+SUBSTITUTION = "substitution"
+
 Predict = Callable[[Sequence[str]], Predictions]
 
 
@@ -32,6 +35,30 @@ def robustness(
         changed = predict([disturb(text, kind, seed=seed, share=share) for text in texts]).labels
         told[kind] = compare(gold, {kind: changed, "plain": plain}, seed=seed)
     return told
+
+
+def under_attack(
+    predict: Predict,
+    texts: Sequence[str],
+    gold: Sequence[str],
+    synonyms: Mapping[str, Sequence[str]],
+    *,
+    most: int = ATTACKED,
+    seed: int = 17,
+) -> Comparison:
+    """Accuracy on texts whose most telling words an attacker replaced (`attacked`), less that on the same as they are.
+
+    At most `most` of the texts, evenly spread: each is asked about many times. A text that is wrong as it stands, or
+    has none of the words, is left as it is.
+    """
+    chosen = range(0, len(texts), max(1, -(-len(texts) // most)))
+    some, right = [texts[at] for at in chosen], [gold[at] for at in chosen]
+    plain = predict(some).labels
+    changed = [
+        attacked(predict, text, synonyms)[0] if told == wanted else text
+        for text, told, wanted in zip(some, plain, right, strict=True)
+    ]
+    return compare(right, {SUBSTITUTION: predict(changed).labels, "plain": plain}, seed=seed)
 
 
 def attacked(

@@ -94,6 +94,7 @@ def disturbance_title(kind: str, lang: Language | None = None) -> str:
         "case": say("other case", lang=lang),
         "width": say("other width", lang=lang),
         "spacing": say("stray spaces", lang=lang),
+        "substitution": say("words that an attacker chose", lang=lang),
     }[kind]
 
 

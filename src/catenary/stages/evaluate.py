@@ -98,6 +98,10 @@ class EvaluateSettings(Settings):
     robustness: list[Disturbance] = Field(
         default=[], description="accuracy on the same texts written another way; of classifiers"
     )
+    synonyms: dict[str, list[str]] = Field(
+        default={},
+        description="word: others; accuracy where an attacker replaces the most telling words by them",
+    )
     fairness: dict[Literal["en", "zh"], list[Group]] = Field(
         default={},
         description="language: groups; gaps over sentences that differ in the person; of classifiers",
@@ -187,6 +191,7 @@ class EvaluateSettings(Settings):
     def probed(self) -> list[str]:
         """The figures of robustness and fairness."""
         told = [f"robustness_{kind}" for kind in self.robustness]
+        told += ["robustness_substitution"] if self.synonyms else []
         return told + [f"gap_{language}_{group}" for language, of in self.fairness.items() for group in of]
 
     @property
@@ -214,6 +219,7 @@ def recipe(settings: EvaluateSettings) -> Mapping[str, Any]:
         told |= {"shots": settings.shots}
     if settings.probed:
         told |= {"robustness": settings.robustness, "fairness": settings.fairness}
+        told |= {"synonyms": settings.synonyms} if settings.synonyms else {}
     return told
 
 
@@ -266,6 +272,7 @@ def _measured(work: Work[EvaluateSettings], models: Mapping[str, Artifact]) -> M
             settings.seed,
             settings.robustness,
             {str(language): groups for language, groups in settings.fairness.items()},
+            settings.synonyms,
         ),
         work.progress,
     )

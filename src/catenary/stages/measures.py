@@ -35,6 +35,7 @@ class Measured:
     seed: int
     robustness: Sequence[str] = ()
     fairness: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    synonyms: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def rest(self) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def labels(asked: Measured, progress: Progress) -> Outcome:
         **asked.rest,
     )
     page: dict[str, Any] = {"classification": report}
-    if asked.robustness or asked.fairness:
+    if asked.robustness or asked.fairness or asked.synonyms:
         page["probes"] = _probed(asked, progress, held_out.texts, gold)
     return Outcome(report, page)
 
@@ -149,6 +150,7 @@ def _probed(
         gold,
         disturbances=asked.robustness,
         groups=asked.fairness,
+        synonyms=asked.synonyms,
         seed=asked.seed,
         done=lambda: progress.advance(1),
     )
