@@ -72,7 +72,7 @@ bench-train: $(VENV)-bench/.ready ## training speed beside Trainer and LitGPT, o
 PEERS ?= .peers
 bench-inference: setup ## writing beside transformers, llama.cpp and openvino-genai, labelling beside a pipeline (about 5 minutes)
 	test -x $(PEERS)-inference/bin/python || $(PYTHON) -m venv $(PEERS)-inference
-	$(PEERS)-inference/bin/python -m pip install --quiet --only-binary :all: xllamacpp openvino-genai
+	$(PEERS)-inference/bin/python -m pip install --quiet --only-binary :all: 'xllamacpp==2026.10.11549' 'openvino-genai==2026.4.1.0'
 	CATENARY_PEERS=$(abspath $(PEERS))-inference $(BIN)/python -m benchmarks inference answering
 
 bench-data: setup ## curation beside datatrove and data-juicer, in an environment of their own
