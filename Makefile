@@ -75,6 +75,11 @@ bench-inference: setup ## writing beside transformers, llama.cpp and openvino-ge
 	$(PEERS)-inference/bin/python -m pip install --quiet --only-binary :all: 'xllamacpp==2026.10.11549' 'openvino-genai==2026.4.1.0'
 	CATENARY_PEERS=$(abspath $(PEERS))-inference $(BIN)/python -m benchmarks inference answering
 
+bench-serve: setup ## the gateway beside its engine called directly, and what it adds beside LiteLLM (about 10 minutes)
+	test -x .peers-litellm/bin/litellm || $(PYTHON) -m venv .peers-litellm
+	.peers-litellm/bin/python -m pip install --quiet --only-binary :all: 'litellm[proxy]==1.83.0'
+	$(BIN)/python -m benchmarks.serving .peers-litellm/bin/python
+
 bench-data: setup ## curation beside datatrove and data-juicer, in an environment of their own
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet 'datatrove[processing]==0.10.1' spacy 'py-data-juicer==1.6.1' aiohttp

@@ -48,7 +48,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "Show why a classifier says what it says, token by token."),
     "match": ("match", "Find the documents that hold the longest spans of a text, word for word."),
     "search": ("search", "Find the passages of an index that speak of a question."),
-    "bench": ("bench", "Measure how quickly a model answers here."),
+    "bench": ("bench", "Measure how quickly a model answers here, or a server under load."),
     "serve": ("serve", "Serve the chain's endpoints over HTTP."),
     "console": ("console", "Show the chain in a browser."),
     "keys": ("keys", "Show the keys of the served API; make or revoke one."),

@@ -1,4 +1,4 @@
-"""`catenary bench inference`"""
+"""`catenary bench inference` and `catenary bench serve`"""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from catenary.cli.model import model_folder
 from catenary.cli.options import example, file_option, json_option, print_json, set_option
 from catenary.messages import say
 
-HELP = "Measure how quickly a model answers here."
+HELP = "Measure how quickly a model answers here, or a server under load."
 EXAMPLE = (
     "catenary bench inference assistant\n"
     "catenary bench inference ./SmolLM2.gguf --engine openvino --engine torch --at-once 8 --at-once 16"
+)
+SERVE_EXAMPLE = (
+    "catenary bench serve http://127.0.0.1:8000/v1 --at-once 16\n"
+    "catenary bench serve http://gpu1:8000/v1 --model qwen --rate 5 --requests 200"
 )
 
 
@@ -114,6 +118,70 @@ def inference(
     for name, one in told.items():
         if one.failed is not None:
             render.console().print(f"{name}: {one.failed}", markup=False)
+
+
+@command.command(
+    "serve",
+    help=say(
+        "Ask an OpenAI-compatible server many chats at once: throughput, and percentiles of the time to the first"
+        " piece, between pieces and of whole answers. URL goes up to and with /v1."
+    ),
+    epilog=example(SERVE_EXAMPLE),
+)
+@click.argument("url")
+@click.option("--model", help=say("The model to ask; the first that writes where left out."))
+@click.option("--requests", type=click.IntRange(1), default=64, help=say("So many requests in all."))
+@click.option("--at-once", type=click.IntRange(1), default=16, help=say("So many in flight at most."))
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    help=say("Requests a second, as a Poisson process; as fast as answers come where left out."),
+)
+@click.option("--words", type=click.IntRange(1), default=64, help=say("Words of a prompt."))
+@click.option("--new", type=click.IntRange(1), default=64, help=say("New tokens of an answer at most."))
+@click.option("--exact", is_flag=True, help=say("Let no answer end earlier (min_tokens)."))
+@click.option("--key", envvar="CATENARY_API_KEY", help=say("The key; CATENARY_API_KEY where left out."))
+@json_option
+def serve(
+    url: str,
+    model: str | None,
+    requests: int,
+    at_once: int,
+    rate: float | None,
+    words: int,
+    new: int,
+    exact: bool,
+    key: str | None,
+    as_json: bool,
+) -> None:
+    import asyncio
+
+    from catenary.serve.load_test import Load, first_model, press, summed
+
+    name = model or asyncio.run(first_model(url, key))
+    load = Load(
+        url, name, requests=requests, at_once=at_once, rate=rate, words=words, new=new, exact=exact, key=key
+    )
+    with render.console(stderr=True).status(f"{url} {name}"):
+        told = summed(*asyncio.run(press(load)))
+    if as_json:
+        print_json({"model": name, **asdict(told)})
+        return
+    table = render.table("", name, right=(1,))
+    table.add_row(say("answered"), str(told.answered))
+    for kind, count in told.failed.items():
+        table.add_row(say("failed: {kind}", kind=kind), str(count))
+    table.add_row(say("requests/s"), _shown(told.requests_per_second))
+    table.add_row(say("new tokens/s"), _shown(told.tokens_per_second))
+    for label, one in (
+        (say("first piece"), told.first),
+        (say("between pieces"), told.between),
+        (say("whole answer"), told.whole),
+    ):
+        for percentile in ("p50", "p95", "p99"):
+            value = None if one is None else getattr(one, percentile)
+            table.add_row(f"{label}, {percentile}, ms", _shown(value))
+    render.console().print(table)
 
 
 def _ms(seconds: float | None) -> float | None:
