@@ -25,6 +25,11 @@ PAGES = (
 TAB, ENTER = "\ue004", "\ue007"
 
 
+def address(console: Console, page: str) -> str:
+    release = next((console.folder / ".catenary" / "objects" / "release").iterdir()).name
+    return console.url + page.replace("RELEASE", release)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("page", PAGES)
 def test_axe_finds_nothing(
@@ -33,14 +38,15 @@ def test_axe_finds_nothing(
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.command("Emulation.setEmulatedMedia", media)
     browser.resize(1280, 900)
-    browser.open(console.url + page)
+    browser.open(address(console, page))
+    assert bool(browser.all("#error")) == (page == "/none")
     assert violations(browser) == []
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_on_a_phone_nothing_is_wider_than_the_page(console: Console, browser: Browser, page: str) -> None:
     browser.resize(360, 740)
-    browser.open(console.url + page)
+    browser.open(address(console, page))
     assert browser.run("return document.documentElement.scrollWidth <= 360")
     small = browser.run(
         "return [...document.querySelectorAll('nav a, button')].filter(one => one.offsetHeight < 24).length"
@@ -127,3 +133,18 @@ def test_a_page_outlives_a_restart_of_the_server(copy: Path, browser: Browser) -
     finally:
         first.process.kill()
         first.process.communicate()
+
+
+def test_a_release_is_signed_from_its_page(copy: Path, browser: Browser) -> None:
+    browser.resize(1280, 900)
+    with running(copy) as console:
+        browser.open(address(console, "/releases/RELEASE"))
+        assert "waits for compliance, data_engineer" in browser.text("#standing")
+        for role in ("compliance", "data_engineer"):
+            browser.send(f"form:has(input[value={role}]) button")
+        assert "released" in browser.text("#standing")
+        assert catenary(copy, "ask", "kind", "Buy golden watches today.").returncode == 0
+        browser.type("form[action$=unsign] input[name=why]", "wrong licence")
+        browser.send("form[action$=unsign] button")
+        browser.wait("#standing", "unsigned")
+        assert "wrong licence" in browser.text("#table-sign-offs")

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
+from catenary.access import api_key_rows
+from catenary.config import Home
 from catenary.console.table import Cell, Column, table
+from catenary.store import Store, Usage
 from tests.console.conftest import Console, running
 from tests.stages.mail import catenary
 
@@ -23,7 +31,7 @@ def test_every_page_leads_only_to_pages_that_are_there(console: Console) -> None
     seen: set[str] = set()
     waiting = {"/"}
     with console.client() as client:
-        while waiting and len(seen) < 300:
+        while waiting and len(seen) < 200:
             address = waiting.pop()
             seen.add(address)
             answer = client.get(address)
@@ -191,3 +199,112 @@ def test_a_callers_key_sees_no_data(copy: Path) -> None:
         client.post("/login", data={"key": secret[1]})
         for address in ("/", "/runs", "/links/datasets.mail"):
             assert client.get(address).status_code == 403
+
+
+def token_of(page: str) -> str:
+    found = re.search(r'name="token" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
+
+
+@contextmanager
+def session(console: Console, secret: str) -> Iterator[httpx.Client]:
+    """Signed in with a key."""
+    with console.client() as client:
+        assert client.post("/login", data={"key": secret}).status_code == 303
+        yield client
+
+
+def key(folder: Path, name: str, role: str) -> str:
+    made = catenary(folder, "keys", "--make", name, "--role", role, "--json")
+    assert made.returncode == 0, made.stderr
+    return str(json.loads(made.stdout)["secret"])
+
+
+def test_people_sign_by_their_keys_each_in_their_role_alone(copy: Path) -> None:
+    me = catenary(copy, "roles", "--grant", "grace", "compliance")
+    assert me.returncode == 0, me.stderr
+    grace, mallory = key(copy, "grace", "compliance"), key(copy, "mallory", "data_engineer")
+    release = next((copy / ".catenary" / "objects" / "release").iterdir()).name
+    at = f"/releases/{release}"
+    with running(copy) as console:
+        with session(console, mallory) as client:
+            page = client.get(at).text
+            assert "does not speak for a person" in page
+            token = token_of(page)
+            said = client.post(f"{at}/sign", data={"token": token, "role": "data_engineer"})
+            assert said.status_code == 403  # nobody named mallory holds the role
+        with session(console, grace) as client:
+            token = token_of(client.get(at).text)
+            assert (
+                client.post(f"{at}/sign", data={"token": token, "role": "data_engineer"}).status_code == 403
+            )
+            assert client.post(f"{at}/sign", data={"token": "x", "role": "compliance"}).status_code == 403
+            asked = {"token": token, "role": "compliance"}
+            crossed = client.post(f"{at}/sign", data=asked, headers={"Sec-Fetch-Site": "cross-site"})
+            assert crossed.status_code == 403
+            assert client.post(f"{at}/sign", data=asked).status_code == 303
+            page = client.get(at).text
+            assert "grace" in page
+            assert "waits for data_engineer" in page
+            log = client.get("/audit?verify=1").text
+            assert "release.sign" in log
+            assert "every one is what was written" in log
+    standing = json.loads(catenary(copy, "status", "--json").stdout)["endpoints"]["kind"]
+    assert standing == "unsigned: waits for data_engineer"
+
+
+def test_who_may_only_serve_makes_no_key_with_a_role(copy: Path) -> None:
+    assert catenary(copy, "roles", "--grant", "dev", "app_developer").returncode == 0
+    with running(copy) as console, session(console, key(copy, "dev", "app_developer")) as client:
+        page = client.get("/people").text
+        asked = {"token": token_of(page), "name": "shop"}
+        assert client.post("/people/keys", data={**asked, "role": "compliance"}).status_code == 403
+        assert (
+            client.post("/people/roles", data={**asked, "person": "dev", "role": "compliance"}).status_code
+            == 403
+        )
+        answer = client.post("/people/keys", data={**asked, "role": "caller", "rate": "60"})
+        secret = re.search(r'id="secret">(ck-[^<]+)<', answer.text)
+        assert secret is not None
+        with session(console, secret[1]) as caller:
+            assert caller.get("/people").status_code == 403
+            assert caller.get("/usage").status_code == 200
+        assert client.get("/audit").status_code == 403
+
+
+def test_the_bill_of_the_month_follows_the_plan(copy: Path) -> None:
+    file = copy / "catenary.yaml"
+    priced = file.read_text("utf-8").replace(
+        "serve:\n", "serve:\n  plans: {standard: {currency: CNY, per_request: 0.25}}\n"
+    )
+    file.write_text(priced, "utf-8")
+    secret = key(copy, "shop", "business")
+    with Store.open(Home.of(copy)) as store:
+        [made] = api_keys_of(store)
+        used = Usage(datetime.now(UTC).date(), made, "kind", 12, 340, 0)
+        store.add_usage(used)
+    with running(copy) as console, session(console, secret) as client:
+        page = client.get("/usage")
+        assert page.text.count('class="cat"') == 3
+        bill = list(csv.DictReader(io.StringIO(client.get("/usage?csv=bill").content.decode("utf-8-sig"))))
+        assert (bill[0]["name"], bill[0]["cost"], bill[0]["currency"]) == ("shop", "3.0", "CNY")
+        assert client.get("/usage?month=2020-01").status_code == 200
+        assert client.get("/usage?month=now").status_code == 400
+
+
+def api_keys_of(store: Store) -> list[str]:
+    with store.reading() as connection:
+        return [one.id for one in api_key_rows(connection)]
+
+
+def test_releases_are_told_apart(copy: Path) -> None:
+    assert catenary(copy, "run", "--set", "models.kind.epochs=2").returncode == 0
+    release = json.loads(catenary(copy, "plan", "--json").stdout)["links"][-1]["id"]
+    with running(copy) as console, console.client() as client:
+        assert "epochs" in client.get(f"/releases/{release}").text
+        rows = client.get(f"/releases/{release}?csv=apart-settings").text
+        assert re.search(r"epochs,2,3", rows)
+        papers = re.findall(r'/documents/([^"]+)"', client.get(f"/releases/{release}").text)
+        assert len(papers) > 3
+        assert all(client.get(f"/releases/{release}/documents/{name}").status_code == 200 for name in papers)

@@ -114,12 +114,18 @@ def signed_in(connection: Connection, release: Artifact, digests: DigestSet) -> 
 
 
 def sign(
-    store: Store, release: Artifact, role_name: str, *, days: float | None = None, person: str | None = None
+    store: Store,
+    release: Artifact,
+    role_name: str,
+    *,
+    days: float | None = None,
+    person: str | None = None,
+    key_name: str = "owner",
 ) -> Standing:
     """Sign a release in a role, as the person at this machine, with his key; both are made at first need.
 
-    With `days`, the sign-off counts no longer than that. `person` is for who acts for a person that he
-    has made sure of.
+    With `days`, the sign-off counts no longer than that. `person` and `key_name` are for who acts for a person that he
+    has made sure of: whose key it is, and under which name this home keeps it.
 
     Raises Refused where a gate refused the release, the role is not asked for, was signed already, or is not his.
     """
@@ -150,7 +156,7 @@ def sign(
         raise Refused("This release was withdrawn, so it cannot be signed.", got=release.id[:12])
     if days is not None and days <= 0:
         raise InvalidInput("A sign-off counts for some time.", got=days, expected="more than 0 days")
-    key = own_key(store.home.keys, "owner", passphrase_from_environment())
+    key = own_key(store.home.keys, key_name, passphrase_from_environment())
     digests = digests_of(store, release)
     with recording(store.engine, store.home) as log:
         claim(log, person)

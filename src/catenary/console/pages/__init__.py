@@ -7,12 +7,16 @@ from collections.abc import Callable
 from fastapi import APIRouter
 
 from catenary.console.pages.artifact import artifact_pages
+from catenary.console.pages.audit import audit_pages
 from catenary.console.pages.compare import compare_pages
 from catenary.console.pages.link import link_pages
 from catenary.console.pages.login import login_pages
 from catenary.console.pages.overview import overview_pages
+from catenary.console.pages.people import people_pages
+from catenary.console.pages.releases import release_pages
 from catenary.console.pages.runs import run_pages
 from catenary.console.pages.trace import trace_pages
+from catenary.console.pages.usage import usage_pages
 
 PAGES: tuple[Callable[[], APIRouter], ...] = (
     login_pages,
@@ -22,4 +26,8 @@ PAGES: tuple[Callable[[], APIRouter], ...] = (
     compare_pages,
     artifact_pages,
     trace_pages,
+    release_pages,
+    usage_pages,
+    people_pages,
+    audit_pages,
 )
