@@ -57,7 +57,7 @@ def plan(chain: Chain, store: Store, *, measure: bool = False) -> Plan:
     Raises InvalidInput or NotFound where a source's files are not as the chain file says.
     """
     digests = FileDigests(store.home.path / "cache" / "file-digests.json")
-    before = store.links(chain.project.name)
+    before, erased = store.links(chain.project.name), store.erased_by_source()
     steps: dict[str, Planned] = {}
     for link in chain.links:
         settings = link.stage.recipe_of(link.settings)
@@ -68,6 +68,8 @@ def plan(chain: Chain, store: Store, *, measure: bool = False) -> Plan:
                 error.where = error.where or link.where
                 raise
             settings |= {"content": found} if found else {}
+        if link.stage.kind == "collection" and link.name in erased:
+            settings["content"] = {**settings.get("content", {}), "erased": erased[link.name]}
         inputs = {role: steps[target].id for role, target in sorted(link.inputs.items())}
         id = recipe_id(link.stage.name, link.stage.version, settings, inputs)
         reused = store.has(id)

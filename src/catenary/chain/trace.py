@@ -15,7 +15,7 @@ from typing import Any
 
 from catenary.errors import NotFound
 from catenary.messages import say
-from catenary.store import Artifact, LinkRow, RunRow, Store
+from catenary.store import Artifact, ArtifactRow, LinkRow, RunRow, Store
 from catenary.store.lineage import Direction
 
 DOCUMENT = "doc:"
@@ -80,6 +80,7 @@ class _Tracer:
         self.exposure = exposure
         self.document_id = ""  # the one that is traced
         self.drawn: set[str] = set()
+        self.rows: dict[str, ArtifactRow] = {}
         self.opened: dict[str, Artifact] = {}
         self.made_from: dict[str, list[str]] = {}  # artifact → what was made straight from it
         self.links: dict[str, list[LinkRow]] = {}
@@ -91,6 +92,7 @@ class _Tracer:
             return
         lineage = self.store.lineage(artifact.id, direction)
         new = [row for row in lineage.artifacts if row.id not in self.opened]
+        self.rows |= {row.id: row for row in new}
         self.opened |= {row.id: self.store.opened(row) for row in new}
         self.links |= self.store.links_to_each([row.id for row in new])
         self.runs |= self.store.newest_runs([row.id for row in new])
@@ -278,6 +280,8 @@ class _Tracer:
         return ", ".join(names) or role or artifact.stage
 
     def _facts(self, artifact: Artifact) -> list[str]:
+        if (row := self.rows.get(artifact.id)) is not None and row.erased_at is not None:
+            return [say("emptied on {at}: a document in it was erased", at=f"{row.erased_at:%Y-%m-%d}")]
         headline = artifact.manifest.report.get("headline", {})
         facts = (
             ["  ".join(f"{say(name)} {_figure(value)}" for name, value in headline.items())]

@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from catenary.data.erased import without
 from catenary.data.formats.reading import QUARANTINED, Reading
 from catenary.data.merge import bucket_count, merged, write_buckets
 from catenary.data.processes import Ended, Told, is_harmless, read_in_processes
@@ -72,13 +73,14 @@ def collect(
     progress: Progress = SILENT,
     shard_bytes: int = SHARD_BYTES,
     workers: int | None = None,
+    erased: Collection[str] = (),
 ) -> CollectReport:
     """Read `files` (from `resolve`) of the source called `name` into `out`: `raw-00000.parquet` …, `documents.parquet`,
     and `quarantine.jsonl` with every file, and part of a file, that was not read.
 
     Reading takes place in `workers` processes of their own (one a processor), or here where the files are few and
     plain and no number is given; the bytes in `out` are the same. `state` is a folder of its own: calling again with
-    the same arguments goes on from there, to the same bytes.
+    the same arguments goes on from there, to the same bytes. Of documents whose ids are `erased` only that is told.
     Raises InvalidInput when not one document could be read.
     """
     plan = digest(
@@ -94,6 +96,7 @@ def collect(
                 for file in files
                 if not file.refused
             ],
+            *([sorted(erased)] if erased else []),
         ]
     )
     done = _open_state(state, plan)
@@ -106,6 +109,8 @@ def collect(
     for shard in _shards(
         source, files, name, done["file"], done["rows"], shard_bytes, progress, workers, notes
     ):
+        if erased:
+            shard = replace(shard, table=without(shard.table, erased))
         number = done["shards"]
         with ParquetSink(shard_path(out, "raw", number), document_schema()) as sink:
             sink.write(shard.table)

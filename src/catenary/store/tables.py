@@ -35,7 +35,22 @@ artifacts = Table(
     Column("files", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("committed_at", UtcTime, nullable=False),
+    Column("erased_at", UtcTime),  # its files are gone, for a document's sake; its manifest stayed
     Index(None, "kind"),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("document_id", String(64), primary_key=True),
+    Column("source", String(256), nullable=False),
+    Column("licence", String(256), nullable=False),
+    Column("consent", Text, nullable=False),
+    Column("person", String(256), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("done_at", UtcTime),  # none: something may still hold it
+    Index(None, "source"),
 )
 
 edges = Table(

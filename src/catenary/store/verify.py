@@ -13,6 +13,7 @@ from catenary.errors import Damaged, InvalidInput
 from catenary.findings import Finding
 from catenary.progress import SILENT, Progress
 from catenary.store.catalog import ArtifactRow, artifact_rows, inputs_of
+from catenary.store.erasures import leftover
 from catenary.store.manifest import MANIFEST, Manifest, manifest_sha256
 from catenary.store.objects import all_objects, object_folder, paths_in, read_object, short
 
@@ -51,7 +52,12 @@ def _artifact(
         return
     if not _same(row, manifest) or manifest.inputs != inputs:
         yield Finding("The catalog and the manifest of this artifact do not agree.", short(row.id))
-    yield from _files(folder, manifest, progress)
+    if row.erased_at is None:
+        yield from _files(folder, manifest, progress)
+    elif leftover(folder):
+        yield Finding(
+            "Files are left of this artifact, which was erased; `catenary erase run` ends it.", short(row.id)
+        )
 
 
 def _same(row: ArtifactRow, manifest: Manifest) -> bool:

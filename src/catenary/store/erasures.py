@@ -1,0 +1,116 @@
+"""Documents that were erased: the list that the next run leaves out, and artifacts emptied of what they held.
+
+An emptied artifact keeps its row and its manifest, without any text in it, so that lineage, sign-offs and digests can
+still be read; its files are gone. It counts as not there: `has` says no, and a run makes it again if anybody asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, insert, select, update
+
+from catenary.db import now, writing
+from catenary.files import sync_folder, write_whole
+from catenary.store.catalog import ArtifactRow
+from catenary.store.documents import forget_ids
+from catenary.store.manifest import MANIFEST, Manifest, manifest_sha256
+from catenary.store.objects import object_folder, paths_in, read_object
+from catenary.store.tables import artifacts, erasures
+
+TEXTS = ("text", "samples")  # the names in a report that hold what documents say
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """A document that is erased: who wanted it when and why; `done_at`: nothing here holds it any more."""
+
+    document_id: str
+    source: str
+    licence: str
+    consent: str
+    person: str
+    why: str
+    at: datetime
+    done_at: datetime | None = None
+
+
+def add_erasure(connection: Connection, erasure: Erasure) -> bool:
+    """Enter a document into the list; False where it stands there already (it is open again then)."""
+    known = select(erasures.c.document_id).where(erasures.c.document_id == erasure.document_id)
+    if connection.execute(known).first() is not None:
+        reopened = update(erasures).where(erasures.c.document_id == erasure.document_id)
+        connection.execute(reopened.values(done_at=None))
+        return False
+    row = {name: getattr(erasure, name) for name in Erasure.__slots__}
+    connection.execute(insert(erasures).values(**row))
+    return True
+
+
+def finish_erasure(connection: Connection, document_id: str) -> None:
+    """Nothing holds the document any more."""
+    done = update(erasures).where(erasures.c.document_id == document_id)
+    connection.execute(done.values(done_at=now()))
+
+
+def erasure_rows(connection: Connection) -> list[Erasure]:
+    """All erasures, oldest first."""
+    query = select(erasures).order_by(erasures.c.at, erasures.c.document_id)
+    return [Erasure(*row) for row in connection.execute(query)]
+
+
+def erased_by_source(connection: Connection) -> dict[str, list[str]]:
+    """source → the ids of its documents that a run leaves out, in their order."""
+    found: dict[str, list[str]] = {}
+    query = select(erasures.c.source, erasures.c.document_id).order_by(erasures.c.document_id)
+    for row in connection.execute(query):
+        found.setdefault(row.source, []).append(row.document_id)
+    return found
+
+
+def empty(engine: Engine, home: Path, row: ArtifactRow) -> None:
+    """Remove an artifact's files, and all texts from its manifest. Killed at any point, do it again.
+
+    The row comes first: from then on the artifact counts as not there, whatever is left of it.
+    """
+    folder = object_folder(home, row.kind, row.id)
+    data = without_texts(read_object(folder)).to_bytes()
+    with writing(engine) as connection:
+        values = {
+            "erased_at": func.coalesce(artifacts.c.erased_at, now()),
+            "manifest_sha256": manifest_sha256(data),
+        }
+        connection.execute(update(artifacts).where(artifacts.c.id == row.id).values(**values))
+    write_whole(folder / MANIFEST, data)
+    for path in leftover(folder):
+        path.unlink()
+    sync_folder(folder)
+    forget_ids(home, row.id)
+
+
+def leftover(folder: Path) -> list[Path]:
+    """The files of an object besides its manifest."""
+    return [path for path in paths_in(folder) if path != folder / MANIFEST]
+
+
+def without_texts(manifest: Manifest) -> Manifest:
+    """A manifest whose report quotes no document; the same for one that did not, or does not any more."""
+    report: Mapping[str, Any] = _without_texts(manifest.report)
+    return replace(manifest, report=report)
+
+
+def _without_texts(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            name: (
+                type(inner)()
+                if name in TEXTS and isinstance(inner, str | list | dict)
+                else _without_texts(inner)
+            )
+            for name, inner in value.items()
+        }
+    return [_without_texts(inner) for inner in value] if isinstance(value, list) else value
