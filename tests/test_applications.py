@@ -28,6 +28,8 @@ serve:
   guard: {input: [{injection: {}}]}
 apps:
   notes: {kind: documents, index: notes}
+  points: {kind: summarise, points: 1, risk: finance}
+  shop: {kind: assistant, faq: {怎样退货？: 七天内可以退货。}, index: notes}
 """
 TEA = "# 茶\n\n绿茶用八十度的水冲泡，三分钟即可。\n\n## 保存\n\n茶叶要密封，放在阴凉处保存。\n"
 COFFEE = "# Coffee\n\nGrind the beans just before brewing. The water should have 93 degrees.\n"
@@ -84,7 +86,7 @@ def client(url: str) -> openai.OpenAI:
 
 
 def test_the_application_is_a_model_among_others(client: openai.OpenAI) -> None:
-    assert [one.id for one in client.models.list()] == ["app/notes"]
+    assert [one.id for one in client.models.list()] == ["app/notes", "app/points", "app/shop"]
     assert client.models.retrieve("app/notes").id == "app/notes"
 
 
@@ -192,3 +194,21 @@ def test_mistakes_in_applications_are_named(folder: Path, tmp_path: Path, apps: 
     refused = catenary(tmp_path, "check")
     assert refused.returncode != 0
     assert told in refused.stderr
+
+
+def test_applications_without_a_model_leave_receipts_that_are_traced(client: openai.OpenAI, url: str) -> None:
+    said = "The bridge was opened. Thousands walked over the bridge. It rained."
+    told = client.chat.completions.create(model="app/points", messages=[{"role": "user", "content": said}])
+    assert str(told.choices[0].message.content).endswith("no investment advice: ask an adviser.")
+    tree = httpx.get(f"{url}/v1/receipts/{told.to_dict()['receipt']['id']}/trace").json()  # type: ignore[index]
+    assert "summarise" in json.dumps(tree)
+
+
+def test_known_answers_come_before_documents(client: openai.OpenAI) -> None:
+    def answer(question: str) -> str:
+        asked = [{"role": "user", "content": question}]
+        told = client.chat.completions.create(model="app/shop", messages=asked)  # type: ignore[call-overload]
+        return str(told.choices[0].message.content)
+
+    assert answer("怎么退货") == "七天内可以退货。"
+    assert answer(QUESTION).startswith("绿茶用八十度的水冲泡")

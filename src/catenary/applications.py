@@ -13,9 +13,29 @@ from functools import partial
 from typing import Any
 
 from catenary.apps import App, Conversation, Note, documents
+from catenary.apps.assistant import AssistantRules, assistant
 from catenary.apps.documents import DocumentRules
-from catenary.apps.port import ChatModel, Embed
-from catenary.chain.app_settings import AppSettings, DocumentsSettings, named_by
+from catenary.apps.port import ChatModel, Classify, Embed
+from catenary.apps.proofread import proofread
+from catenary.apps.risk import in_field
+from catenary.apps.structured import classify, extract
+from catenary.apps.summarise import summarise
+from catenary.apps.templates import prompted
+from catenary.apps.translate import translate
+from catenary.chain.app_settings import (
+    AppSettings,
+    AssistantSettings,
+    ClassifySettings,
+    CodeSettings,
+    DocumentsSettings,
+    ExtractSettings,
+    ProofreadSettings,
+    SummariseSettings,
+    TranslateSettings,
+    TutorSettings,
+    WriteSettings,
+    named_by,
+)
 from catenary.chain.made import made
 from catenary.chain.spec import Chain
 from catenary.digest import digest
@@ -28,6 +48,7 @@ from catenary.serve.local_engine import LocalEngine, command_for
 from catenary.serve.served import Served
 from catenary.store import Artifact, Store
 
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 PREFIX = "app/"
 """Stands before an application's name where a model's is asked for."""
 
@@ -52,6 +73,11 @@ class Model:
     def name(self) -> str:
         """See `ChatModel.name`."""
         return self.served.name
+
+    @property
+    def translates(self) -> bool:
+        """See `ChatModel.translates`."""
+        return self.served.task == "translate"
 
     async def write(
         self,
@@ -84,9 +110,27 @@ class Tools:
     endpoints: Mapping[str, Served]
     tally: Tally
 
-    def model(self, name: str | None) -> ChatModel | None:
+    def writer(self, name: str) -> ChatModel:
         """The endpoint of this name as a model that writes."""
-        return None if name is None else Model(self.endpoints[name], self.tally)
+        return Model(self.endpoints[name], self.tally)
+
+    def model(self, name: str | None) -> ChatModel | None:
+        """The same, where there is one."""
+        return None if name is None else self.writer(name)
+
+    def classify(self, name: str | None) -> Classify | None:
+        """The endpoint of this name as a classifier, where there is one."""
+        if name is None:
+            return None
+        served = self.endpoints[name]
+
+        async def label(texts: Sequence[str]) -> list[Mapping[str, float]]:
+            self.tally.models[served.name] = served.release
+            told = await served.engine.classify(texts)
+            self.tally.prompt += sum(one.tokens for one in told)
+            return [one.scores for one in told]
+
+        return label
 
 
 Make = Callable[[Tools], App]
@@ -222,33 +266,35 @@ def open_app(
     Raises what `open_index` raises; Refused where no release stands behind it, unless `unreleased`.
     """
     settings = chain.apps[name]
-    wanted = getattr(settings, "model", None)
-    model = None if wanted is None else endpoints[wanted]
-    if model is None and not unreleased:
+    needs = tuple(wanted for _, section, wanted in named_by(settings) if section == "endpoints")
+    _check_tasks(settings, endpoints)
+    models = [endpoints[one] for one in needs]
+    released = bool(models) and all(one.status == "released" for one in models)
+    if not models and not unreleased:
         raise Refused(
             "No release stands behind this application: what it quotes, nobody has signed.",
             got=name,
             expected="`model:` with the endpoint of a release, or `--unreleased`",
             next="catenary serve --unreleased",
         )
-    opened = open_index(chain, store, settings.index) if isinstance(settings, DocumentsSettings) else None
-    stands_on = "" if opened is None else opened.artifact.id
-    facts = {"app": {"name": name, "kind": chain.apps[name].kind}} | (
-        {"index": stands_on} if stands_on else {}
-    )
+    wanted = getattr(settings, "index", None)
+    opened = None if wanted is None else open_index(chain, store, wanted)
+    index_id = "" if opened is None else opened.artifact.id
+    stands_on = models[0].release if models else index_id or app_artifact(store, name, settings)
+    facts = {"app": {"name": name, "kind": settings.kind}} | ({"index": index_id} if index_id else {})
     own = [] if opened is None or opened.engine is None else [opened.engine]
     return Served(
         name=PREFIX + name,
         task="generate",
         engine=AppEngine(PREFIX + name, _make(settings, opened), endpoints, own, facts),
-        release=stands_on if model is None else model.release,
-        status="unreleased" if model is None else model.status,
+        release=stands_on,
+        status="released" if released else "unreleased",
         model_digest=digest(
-            [settings.model_dump(mode="json"), stands_on, "" if model is None else model.model_digest]
+            [settings.model_dump(mode="json"), index_id, *(one.model_digest or one.release for one in models)]
         ),
-        keep_texts=model is None or model.keep_texts,
+        keep_texts=all(one.keep_texts for one in models),
         app=name,
-        needs=tuple(wanted for _, section, wanted in named_by(settings) if section == "endpoints"),
+        needs=needs,
         passage=None if opened is None else partial(passage_json, opened.index),
     )
 
@@ -270,15 +316,98 @@ def passage_json(index: SearchIndex, passage: str) -> dict[str, Any]:
     }
 
 
+def app_artifact(store: Store, name: str, settings: AppSettings) -> str:
+    """The id of the artifact that says what an application without model and index is: receipts lead to it."""
+    from catenary.store import recipe_id
+
+    recipe = {"name": name, **settings.model_dump(mode="json")}
+    made = recipe_id("application", 1, recipe, {})
+    if not store.has(made):
+        with store.workspace(made, wait=True) as workspace:
+            if not store.has(made):
+                (workspace.out / "application.txt").write_text(f"{name}: {settings.kind}\n", "utf-8")
+                store.commit(
+                    workspace,
+                    id=made,
+                    kind="application",
+                    stage="application",
+                    version=1,
+                    settings=recipe,
+                    inputs={},
+                    report={"headline": {"kind": settings.kind}},
+                )
+    return made
+
+
+def _check_tasks(settings: AppSettings, endpoints: Mapping[str, Served]) -> None:
+    """Raises InvalidInput for an endpoint that does something else than the application needs."""
+    for key, section, name in named_by(settings):
+        if section != "endpoints":
+            continue
+        does = ("classify",) if key in ("classifier", "sentiment") else ("generate", "translate")
+        if endpoints[name].task not in does:
+            raise InvalidInput(
+                "This endpoint does not do what the application needs.",
+                got=f"{key}: {name} ({endpoints[name].task})",
+                expected=" | ".join(does),
+            )
+
+
 def _make(settings: AppSettings, opened: OpenedIndex | None) -> Make:
-    if isinstance(settings, DocumentsSettings):
-        assert opened is not None
-        index, embed = opened.index, opened.embed
-        rules = DocumentRules(
-            settings.passages,
-            settings.quotes,
-            Bars(settings.least, settings.least_cosine),
-            settings.not_found,
-        )
-        return lambda tools: documents(index, rules=rules, model=tools.model(settings.model), embed=embed)
+    make = _maker(settings, opened)
+    field = settings.risk
+    return make if field is None else lambda tools: in_field(make(tools), field)
+
+
+def _maker(settings: AppSettings, opened: OpenedIndex | None) -> Make:
+    match settings:
+        case DocumentsSettings():
+            assert opened is not None
+            index, embed = opened.index, opened.embed
+            rules = DocumentRules(
+                settings.passages,
+                settings.quotes,
+                Bars(settings.least, settings.least_cosine),
+                settings.not_found,
+            )
+            return lambda tools: documents(index, rules=rules, model=tools.model(settings.model), embed=embed)
+        case AssistantSettings():
+            hours = {DAYS.index(day): hours for day, hours in settings.hours.items()}
+            known = AssistantRules(settings.faq, hours, settings.upset, settings.above, settings.instruction)
+            return lambda tools: assistant(
+                known,
+                documents=None
+                if opened is None
+                else documents(opened.index, model=tools.model(settings.model), embed=opened.embed),
+                model=tools.model(settings.model),
+                label=tools.classify(settings.sentiment),
+            )
+        case SummariseSettings():
+            return lambda tools: summarise(points=settings.points, model=tools.model(settings.model))
+        case TranslateSettings():
+            return lambda tools: translate(tools.writer(settings.model), to=settings.to, terms=settings.terms)
+        case ProofreadSettings():
+            return lambda tools: proofread(model=tools.model(settings.model))
+        case ExtractSettings():
+            return lambda tools: extract(tools.writer(settings.model), settings.fields)
+        case ClassifySettings():
+            return lambda tools: classify(
+                _there(tools.classify(settings.classifier)), flags=settings.flags, above=settings.above
+            )
+        case WriteSettings():
+            heat = 0.7 if settings.form in ("poem", "advertising") else 0.0
+            return lambda tools: prompted(
+                f"write.{settings.form}",
+                tools.writer(settings.model),
+                style=settings.style,
+                words=settings.words,
+                temperature=heat,
+            )
+        case CodeSettings() | TutorSettings():
+            return lambda tools: prompted(f"{settings.kind}.{settings.do}", tools.writer(settings.model))
     raise AssertionError(settings)
+
+
+def _there(label: Classify | None) -> Classify:
+    assert label is not None
+    return label

@@ -12,6 +12,7 @@ class Scripted:
     """A `ChatModel` that says what it was told to, a few characters at a time, and keeps what it was asked."""
 
     name = "scripted"
+    translates = False
 
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)

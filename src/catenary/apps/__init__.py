@@ -5,6 +5,13 @@ go into its receipt. What it needs (a model that writes, an index, a classifier)
 
     port       what passes through: conversations, pieces, notes, and the models as applications see them
     documents  answers from documents, with citations; or says that it is not in them
+    assistant  customer service: known answers, documents, a model, a person
+    summarise  key points, or what a model writes from them
+    translate  line by line: layout and terms are kept
+    proofread  slips of form, and a model's changes
+    structured fields by a JSON schema, labels by a classifier
+    templates  what is one instruction: write, code, tutor
+    risk       fields whose answers say that they are no advice
 
     app = documents(index)                              # quotes; documents(index, model=…) writes
     async for piece in app(Conversation.of("How do I add a user?")): ...

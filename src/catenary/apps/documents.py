@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from catenary.apps.port import App, ChatModel, Conversation, Embed, Note, Piece, language_of
+from catenary.apps.templates import template
 from catenary.data.sentences import sentence_spans
-from catenary.digest import text_sha256
 from catenary.messages import Language, say
 from catenary.search import Found, Passage, SearchIndex
 from catenary.search.bars import Bars
@@ -168,7 +168,7 @@ class _Documents:
             nearness = np.asarray(vectors[1:] @ vectors[0])
         found = quotes(got.question, got.found, self.index.rarity, most=self.rules.quotes, nearness=nearness)
         found = found or [_beginning(got.found[0].passage)]
-        yield Note({"template": _template("documents/quote", "")})
+        yield Note({"template": template("documents/quote", "")})
         for number, quote in enumerate(found):
             before = answer.add("\n\n") if number else ""
             yield before + answer.cite(" ".join(quote.text.split()), quote.passage, quote.start, quote.end)
@@ -182,7 +182,7 @@ class _Documents:
         passages = "\n\n".join(f"[{number}] {one.text}" for number, one in enumerate(read, 1))
         ask = f"{passages}\n\n{say('Question', lang=language)}: {got.question}"
         messages = [{"role": "system", "content": PROMPT[language]}, {"role": "user", "content": ask}]
-        yield Note({"template": _template("documents/write", PROMPT[language]), "model": self.model.name})
+        yield Note({"template": template("documents/write", PROMPT[language]), "model": self.model.name})
         dropped = kept = 0
         async for sentence in _sentences(self.model.write(messages, max_tokens=conversation.max_tokens)):
             passage = self.supports(_bare(sentence), read)
@@ -248,7 +248,3 @@ def _told(found: Found) -> dict[str, Any]:
         "coverage": round(found.coverage, 4),
         "cosine": None if found.cosine is None else round(found.cosine, 4),
     }
-
-
-def _template(name: str, text: str) -> dict[str, str]:
-    return {"name": name, "sha256": text_sha256(text)}

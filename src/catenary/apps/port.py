@@ -77,6 +77,10 @@ class ChatModel(Protocol):
     def name(self) -> str:
         """The endpoint's."""
 
+    @property
+    def translates(self) -> bool:
+        """Whether it turns a text into another language and takes no instruction."""
+
     def write(
         self,
         messages: Sequence[Mapping[str, Any]],

@@ -26,9 +26,10 @@ Index = Annotated[str, Names("indexes")]
 
 
 class AppSettings(Settings):
-    """What every application has."""
+    """What every application has. `risk`: a field whose answers say that they are no advice."""
 
     kind: str
+    risk: Literal["medicine", "law", "finance"] | None = None
 
 
 class DocumentsSettings(AppSettings):
@@ -47,7 +48,99 @@ class DocumentsSettings(AppSettings):
     not_found: str | None = None
 
 
-KINDS: dict[str, type[AppSettings]] = {"documents": DocumentsSettings}
+class AssistantSettings(AppSettings):
+    """Customer service. `hours`: weekday → [opening, closing hour]; `sentiment` is a classifier's endpoint."""
+
+    kind: Literal["assistant"]
+    faq: dict[str, str] = Field(default={})
+    index: Index | None = None
+    model: Endpoint | None = None
+    sentiment: Endpoint | None = None
+    upset: list[str] = Field(default=["negative"], min_length=1)
+    above: float = Field(0.8, ge=0, le=1)
+    hours: dict[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], tuple[int, int]] = Field(default={})
+    instruction: str | None = None
+
+
+class SummariseSettings(AppSettings):
+    """Key points of a text; with a model, what it writes."""
+
+    kind: Literal["summarise"]
+    points: int = Field(5, ge=1, le=50)
+    model: Endpoint | None = None
+
+
+class TranslateSettings(AppSettings):
+    """A text in the other language, or in `to`, line by line; `terms`: how terms must be translated."""
+
+    kind: Literal["translate"]
+    model: Endpoint
+    to: Literal["zh", "en"] | None = None
+    terms: dict[str, str] = Field(default={})
+
+
+class ProofreadSettings(AppSettings):
+    """What to change in a text."""
+
+    kind: Literal["proofread"]
+    model: Endpoint | None = None
+
+
+class ExtractSettings(AppSettings):
+    """The fields of a JSON schema, from a text."""
+
+    kind: Literal["extract"]
+    model: Endpoint
+    fields: dict[str, Any] = Field(min_length=1, description="a JSON schema")
+
+
+class ClassifySettings(AppSettings):
+    """The labels of a text's lines; `flags`: those to act upon, `above` this probability."""
+
+    kind: Literal["classify"]
+    classifier: Endpoint
+    flags: list[str] = Field(default=[])
+    above: float = Field(0.5, ge=0, le=1)
+
+
+class WriteSettings(AppSettings):
+    """A text of a form; `words` is its length."""
+
+    kind: Literal["write"]
+    model: Endpoint
+    form: Literal["article", "product", "advertising", "email", "poem"] = "article"
+    style: str | None = None
+    words: int | None = Field(None, ge=10, le=5000)
+
+
+class CodeSettings(AppSettings):
+    """Program text: what is done with it."""
+
+    kind: Literal["code"]
+    model: Endpoint
+    do: Literal["complete", "explain", "review", "document"] = "explain"
+
+
+class TutorSettings(AppSettings):
+    """A subject: explained, asked about, or laid out as a path."""
+
+    kind: Literal["tutor"]
+    model: Endpoint
+    do: Literal["explain", "ask", "path"] = "explain"
+
+
+KINDS: dict[str, type[AppSettings]] = {
+    "documents": DocumentsSettings,
+    "assistant": AssistantSettings,
+    "summarise": SummariseSettings,
+    "translate": TranslateSettings,
+    "proofread": ProofreadSettings,
+    "extract": ExtractSettings,
+    "classify": ClassifySettings,
+    "write": WriteSettings,
+    "code": CodeSettings,
+    "tutor": TutorSettings,
+}
 
 
 def named_by(settings: AppSettings) -> list[tuple[str, str, str]]:
