@@ -173,10 +173,10 @@ def annotated_documents_of(folder: Path, split: str, needed: Sequence[str] = ())
 
 
 def _documents(folder: Path, split: str) -> Iterator[Annotated]:
-    from catenary.data.shards import iter_split
+    from catenary.data.repeats import iter_read
 
     try:
-        for batch in iter_split(folder, split, ["id", "text", "label", "annotations"]):
+        for batch in iter_read(folder, split, ["id", "text", "label", "annotations"]):
             for row in batch.to_pylist():
                 columns = json.loads(row["annotations"]) if row["annotations"] else {}
                 yield Annotated(row["id"], row["text"], row["label"], columns)

@@ -4,9 +4,14 @@
     - balance: {by: source, weights: {wiki: 2, forum: 1}}   # shares 2 : 1
     - balance: {by: source, temperature: 0.5}               # shares as the square roots of the sizes
 
-Documents go at random, by a hash of their id and the seed, as `balance:surplus`; none is repeated. As many stay as
-the shares allow: the group that is scarcest against its share stays whole. `at_most` bounds each group too. A
-temperature of 1 leaves the sizes as they are, 0 makes them equal (A. Conneau et al., XLM-R, 2020, §3.1).
+Documents go at random, by a hash of their id and the seed, as `balance:surplus`. As many stay as the shares allow: the
+group that is scarcest against its share stays whole. `at_most` bounds each group too. A temperature of 1 leaves the
+sizes as they are, 0 makes them equal (A. Conneau et al., XLM-R, 2020, §3.1).
+
+    - balance: {by: source, repeat: 4}                      # training reads documents of scarce groups up to four times
+
+With `repeat` less goes. A document stands in the dataset once, whatever happens; `repeats.py` says how often it is
+read. All of a group are read as often, give or take once, and no group more often than makes up its share.
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ import pyarrow as pa
 
 from catenary.data.batches import kept_rows, texts_at, with_dropped
 from catenary.data.language import languages_of
+from catenary.data.repeats import SCHEMA, write_repeats
 from catenary.data.step_settings import BalanceSettings
 from catenary.digest import digest
 from catenary.errors import InvalidInput
@@ -30,13 +36,14 @@ NONE = ""  # the group of documents without a label
 
 def look(batches: Sequence[pa.RecordBatch], settings: BalanceSettings, folder: Path) -> None:
     """Writes each kept document's row, group and lot."""
-    rows, groups, lots = [], [], []
+    rows, groups, lots, names = [], [], [], []
     done = 0
     for batch in batches:
         mine = kept_rows(batch)
         rows += (mine + done).tolist()
         groups += _groups(batch, mine, settings)
         ids = batch.column("id").take(pa.array(mine)).to_pylist()
+        names += ids
         lots += [int(digest(["balance", settings.seed, one])[:15], 16) for one in ids]
         done += batch.num_rows
     table = pa.table(
@@ -44,6 +51,7 @@ def look(batches: Sequence[pa.RecordBatch], settings: BalanceSettings, folder: P
             "row": pa.array(rows, pa.int64()),
             "group": pa.array(groups, pa.string()).dictionary_encode(),
             "lot": pa.array(lots, pa.int64()),
+            "id": pa.array(names if settings.repeat > 1 else [None] * len(rows), pa.string()),
         }
     )
     with pa.ipc.new_file(folder / "groups.arrow", table.schema) as file:
@@ -51,7 +59,10 @@ def look(batches: Sequence[pa.RecordBatch], settings: BalanceSettings, folder: P
 
 
 def decide(folders: Sequence[Path], settings: BalanceSettings, folder: Path, notes: Counter[str]) -> None:
-    """Writes the highest lot of each group that stays. Notes `kept.<group>`."""
+    """Writes the highest lot of each group that stays, and who is read several times.
+
+    Notes `kept.<group>`, and `read_again.<group>`: how often its documents are read beyond once.
+    """
     lots: dict[str, list[np.ndarray]] = {}
     for one in folders:
         table = _table(one)
@@ -61,10 +72,20 @@ def decide(folders: Sequence[Path], settings: BalanceSettings, folder: Path, not
             lots.setdefault(group, []).append(table.column("lot").to_numpy()[mine])
     sizes = {group: sum(map(len, parts)) for group, parts in sorted(lots.items())}
     bounds = {}
+    rounds: dict[
+        str, tuple[int, int]
+    ] = {}  # how often all of a group are read, and up to which lot once more
     for group, quota in quotas(sizes, settings).items():
-        notes[f"kept.{group or '-'}"] += quota
+        kept = min(quota, sizes[group])
+        notes[f"kept.{group or '-'}"] += kept
         ordered = np.sort(np.concatenate(lots[group]))
-        bounds[group] = int(ordered[quota - 1]) if quota else -1
+        bounds[group] = int(ordered[kept - 1]) if kept else -1
+        if quota > kept:
+            whole, more = divmod(quota, kept)
+            rounds[group] = (whole, int(ordered[more - 1]) if more else -1)
+            notes[f"read_again.{group or '-'}"] += quota - kept
+    if rounds:
+        write_repeats(folder, _repeats(folders, rounds))
     (folder / "bounds.json").write_text(json.dumps(bounds), "utf-8")
     for number, one in enumerate(folders):
         (folder / f"{number:05d}.arrow").write_bytes((one / "groups.arrow").read_bytes())
@@ -84,7 +105,7 @@ def act(
 
 
 def quotas(sizes: dict[str, int], settings: BalanceSettings) -> dict[str, int]:
-    """How many documents of each group stay. Raises InvalidInput for weights of groups that do not exist."""
+    """How many documents of each group are read, repeats too. Raises InvalidInput for weights of no group."""
     if settings.weights is not None:
         missing = sorted(set(settings.weights) - set(sizes))
         if missing:
@@ -98,9 +119,33 @@ def quotas(sizes: dict[str, int], settings: BalanceSettings) -> dict[str, int]:
         shares = {group: float(settings.weights.get(group, 0.0)) for group in sizes}
     else:
         shares = {group: float(size) ** settings.temperature for group, size in sizes.items()}
-    scale = min((size / shares[group] for group, size in sizes.items() if shares[group] > 0), default=0.0)
-    most = settings.at_most if settings.at_most is not None else max(sizes.values(), default=0)
-    return {group: min(int(scale * shares[group] + 1e-6), size, most) for group, size in sizes.items()}
+    scales = [size / shares[group] for group, size in sizes.items() if shares[group] > 0]
+    scale = min(settings.repeat * min(scales), max(scales)) if scales else 0.0
+    most = (
+        settings.at_most if settings.at_most is not None else settings.repeat * max(sizes.values(), default=0)
+    )
+    return {
+        group: min(int(scale * shares[group] + 1e-6), settings.repeat * size, most)
+        for group, size in sizes.items()
+    }
+
+
+def _repeats(folders: Sequence[Path], rounds: dict[str, tuple[int, int]]) -> pa.Table:
+    """The documents of these groups that are read more than once, in the order of ids."""
+    tables = [SCHEMA.empty_table()]
+    for one in folders:
+        table = _table(one)
+        codes = table.column("group").combine_chunks()
+        lots = table.column("lot").to_numpy()
+        times = np.ones(len(lots), dtype=np.int64)
+        for number, group in enumerate(codes.dictionary.to_pylist()):
+            if group in rounds:
+                whole, bound = rounds[group]
+                mine = codes.indices.to_numpy(zero_copy_only=False) == number
+                times[mine] = whole + (lots[mine] <= bound)
+        told = pa.table({"id": table.column("id"), "times": times}).filter(pa.array(times > 1))
+        tables.append(told.cast(SCHEMA))
+    return pa.concat_tables(tables).sort_by("id")
 
 
 def _groups(batch: pa.RecordBatch, rows: np.ndarray, settings: BalanceSettings) -> list[str]:

@@ -15,7 +15,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,6 +29,7 @@ from catenary.data.augment import variants
 from catenary.data.batches import batch_of, documents_of, kept_rows, with_dropped
 from catenary.data.executor import over
 from catenary.data.merge import bucket_count, merged, write_buckets
+from catenary.data.repeats import repeats_of, write_repeats
 from catenary.data.report import CurationReport, Tally
 from catenary.data.shards import INDEX_FILE, ParquetSink, SplitSink, committed, index_schema
 from catenary.data.split import SPLITS, SplitSettings, split_at, splits_of
@@ -52,6 +53,9 @@ class Curated:
 
     documents: tuple[Document, ...]
     report: CurationReport
+    repeats: Mapping[str, int] = field(
+        default_factory=dict
+    )  # by id: how often training reads it, where not once
 
     @property
     def kept(self) -> list[Document]:
@@ -70,14 +74,19 @@ def curate(
     """Documents or plain texts through `steps`, in memory. Raises InvalidInput for steps that do not exist."""
     batch = batch_of(_identified(documents))
     tally = Tally()
+    repeats: Mapping[str, int] = {}
     _came_in(batch, tally)
     for own, corpus in _passes(parse_steps(steps)):
         for name, step in own:
             batch = _stepped(batch, name, step, tally, helpers or {})
         if corpus is not None:
-            batch = _stepped_over_all(batch, *corpus, tally)
+            batch, told = _stepped_over_all(batch, *corpus, tally)
+            repeats = told or repeats
     _goes_out(batch, tally)
-    return Curated(tuple(documents_of(batch)), CurationReport.of(tally))
+    done = tuple(documents_of(batch))
+    kept = {document.id for document in done if document.dropped is None}
+    repeats = {name: times for name, times in repeats.items() if name in kept}
+    return Curated(done, CurationReport.of(tally), repeats)
 
 
 def curate_files(
@@ -260,13 +269,26 @@ def _write(
     """The dataset from the last pass's parts."""
     parts = [_folder(state, number, at) / "rows.arrow" for at in range(shards)]
     sinks = {name: SplitSink(out, name) for name in _split_names(split)}
+    wanted = _wanted_repeats(state, number)
+    repeats = []
     with ParquetSink(out / INDEX_FILE, index_schema()) as index:
         for table in merged(parts, buckets):
             index.write(table)
+            if wanted.num_rows:
+                read = table.filter(pc.equal(table.column("split"), "train")).column("id")
+                repeats.append(wanted.filter(pc.is_in(wanted.column("id"), read.combine_chunks())))
             for name, sink in sinks.items():
                 sink.write(table.filter(pc.equal(table.column("split"), name)))
         for sink in sinks.values():
             sink.close()
+    if repeats:
+        write_repeats(out, pa.concat_tables(repeats))
+
+
+def _wanted_repeats(state: Path, passes: int) -> pa.Table:
+    """What the last step that repeats documents says of them, whatever has become of them since."""
+    told = [repeats_of(_resolved(state, number)) for number in range(passes)]
+    return next((one for one in reversed(told) if one.num_rows), repeats_of(state))
 
 
 # ── one batch ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -299,8 +321,10 @@ def _one_at_a_time(
     return pa.Table.from_batches(after).combine_chunks().to_batches()[0]
 
 
-def _stepped_over_all(batch: pa.RecordBatch, name: str, step: Step, tally: Tally) -> pa.RecordBatch:
-    """A batch that is the whole corpus after a step over it."""
+def _stepped_over_all(
+    batch: pa.RecordBatch, name: str, step: Step, tally: Tally
+) -> tuple[pa.RecordBatch, dict[str, int]]:
+    """(a batch that is the whole corpus after a step over it, how often documents are read, where not once)."""
     notes = tally.notes.setdefault(name, Counter())
     with TemporaryDirectory() as folder:
         shard, decided = Path(folder) / "shard", Path(folder) / "decided"
@@ -309,8 +333,9 @@ def _stepped_over_all(batch: pa.RecordBatch, name: str, step: Step, tally: Tally
         step.corpus.look([batch], step.options, shard)
         step.corpus.decide([shard], step.options, decided, notes)
         after: pa.RecordBatch = step.corpus.act(batch, step.options, decided, 0, notes)
+        repeats = {row["id"]: row["times"] for row in repeats_of(decided).to_pylist()}
     tally.took(name, batch, after)
-    return after
+    return after, repeats
 
 
 def _came_in(batch: pa.RecordBatch, tally: Tally) -> None:

@@ -75,7 +75,9 @@ class BalanceSettings(Settings):
     weights: dict[str, Annotated[float, Field(ge=0, strict=False)]] | None = None
     temperature: float = Field(default=0.0, ge=0.0, le=1.0)
     at_most: int | None = Field(default=None, ge=1)
+    repeat: int = Field(default=1, ge=1, le=100)  # as often may training read a document of a scarce group
     seed: int = 17
+    later: ClassVar[frozenset[str]] = frozenset(("repeat",))
 
 
 class DecontaminateSettings(Settings):

@@ -14,24 +14,26 @@ from catenary.errors import InvalidInput, NotFound
 
 
 def texts_of(folder: Path, split: str) -> Iterator[str]:
-    """The texts of a split, in the order of their documents' ids."""
-    from catenary.data.shards import iter_split
+    """The texts of a split, in the order of their documents' ids; of the training split as often as they are read."""
+    from catenary.data.repeats import iter_read
 
     try:
-        for batch in iter_split(folder, split, ["text"]):
+        for batch in iter_read(folder, split, ["id", "text"]):
             yield from batch.column("text").to_pylist()
     except NotFound:
         return
 
 
 def count_of(folder: Path, split: str) -> int:
-    """How many documents a split has; read from the files' footers."""
+    """How many texts `texts_of` gives; read from the files' footers."""
     import pyarrow.parquet as pq
 
+    from catenary.data.repeats import more_rows
     from catenary.data.shards import shard_paths
 
     try:
-        return sum(pq.read_metadata(path).num_rows for path in shard_paths(folder, split))
+        documents: int = sum(pq.read_metadata(path).num_rows for path in shard_paths(folder, split))
+        return documents + (more_rows(folder) if split == "train" else 0)
     except NotFound:
         return 0
 
@@ -44,10 +46,13 @@ def labelled_texts_of(folder: Path, split: str) -> tuple[list[str], list[str]]:
 
 def labelled_documents_of(folder: Path, split: str) -> tuple[list[str], list[str], list[str]]:
     """The ids, texts and labels of a split. Raises InvalidInput where a document has no label."""
+    from catenary.data.repeats import repeated, repeats_of
     from catenary.data.shards import read_split
 
     try:
         table = read_split(folder, split, ["id", "text", "label"])
+        if split == "train":
+            table = repeated(table, repeats_of(folder))
     except NotFound:
         return [], [], []
     ids, texts, labels = (table.column(name).to_pylist() for name in ("id", "text", "label"))

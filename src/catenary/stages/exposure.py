@@ -18,7 +18,8 @@ def exposure(store: Store, model: Artifact, document_id: str) -> tuple[Sequence[
     None where the model keeps no record (a control is counted, not trained in steps), or no dataset that it was
     trained on has the document in its training split.
     """
-    from catenary.train.exposures import FILE, steps_with
+    from catenary.data.repeats import times_of
+    from catenary.train.exposures import FILE
 
     if not (model.path / FILE).is_file():
         return None
@@ -26,11 +27,22 @@ def exposure(store: Store, model: Artifact, document_id: str) -> tuple[Sequence[
     for role, id in sorted(model.manifest.inputs.items()):
         if role.split(".")[0] != "from":
             continue
-        row, rows = _row_of(store.get(id).path, document_id)
+        dataset = store.get(id).path
+        row, rows = _row_of(dataset, document_id)
         if row is not None:
-            return steps_with(model.path, before + row)
+            return _steps_with_any(
+                model.path, range(before + row, before + row + times_of(dataset, document_id))
+            )
         before += rows
     return None
+
+
+def _steps_with_any(model: Path, rows: Sequence[int]) -> tuple[Sequence[int], int]:
+    """The steps that any of these rows was in: a document that is read several times has as many."""
+    from catenary.train.exposures import steps_with
+
+    told = [steps_with(model, row) for row in rows]
+    return sorted({step for steps, _ in told for step in steps}), told[0][1]
 
 
 @contextmanager
@@ -52,11 +64,11 @@ def named_documents(datasets: Sequence[Path]) -> Iterator[None]:
 
 def _ids_of(datasets: Sequence[Path], rows: Sequence[int]) -> list[str]:
     """The ids of these rows of the training splits."""
-    from catenary.data.shards import iter_split
+    from catenary.data.repeats import iter_read
 
     wanted, found, before = set(rows), {}, 0
     for dataset in datasets:
-        for batch in iter_split(dataset, "train", ["id"]):
+        for batch in iter_read(dataset, "train", ["id"]):
             for row in wanted & set(range(before, before + batch.num_rows)):
                 found[row] = batch.column("id")[row - before].as_py()
             before += batch.num_rows
@@ -64,10 +76,11 @@ def _ids_of(datasets: Sequence[Path], rows: Sequence[int]) -> list[str]:
 
 
 def _row_of(dataset: Path, document_id: str) -> tuple[int | None, int]:
-    """(the row of this document in the dataset's training split, how many rows that has)."""
+    """(the row of this document in the dataset's training split, the first of several, how many rows that has)."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    from catenary.data.repeats import more_rows
     from catenary.data.shards import shard_paths
 
     rows, found = 0, None
@@ -81,7 +94,9 @@ def _row_of(dataset: Path, document_id: str) -> tuple[int | None, int]:
                     ).as_py()
                     found = rows + place if place >= 0 else None
                 rows += metadata.num_rows
-    return found, rows
+    if found is not None:
+        found += more_rows(dataset, before=document_id)
+    return found, rows + more_rows(dataset)
 
 
 def _may_hold(group: object, document_id: str) -> bool:

@@ -10,6 +10,7 @@ The labels are those of the training split; the tokenizer is the one that the pr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -99,6 +100,19 @@ def run(work: Work[FinetuneSettings]) -> Mapping[str, Any]:
     return {"headline": headline, "labels": labels_in(train), **report}
 
 
+def _refuse_repeats(dataset: Path) -> None:
+    """A document that is read twice would be learnt in one fold and asked in another."""
+    from catenary.data.repeats import repeats_of
+
+    if repeats := repeats_of(dataset).num_rows:
+        raise InvalidInput(
+            "Folds would part the repeats of a document.",
+            got="{n} documents that `balance` repeats",
+            expected="a dataset without `repeat:`, or no `folds:`",
+            n=repeats,
+        )
+
+
 def _learnt(work: Work[FinetuneSettings], train: Labelled, valid: Labelled) -> Mapping[str, Any]:
     """Trained once, a fold at a time, or with a teacher."""
     from catenary.train import finetune_classifier
@@ -109,6 +123,7 @@ def _learnt(work: Work[FinetuneSettings], train: Labelled, valid: Labelled) -> M
     training, classify = part_of(settings, TrainSettings), part_of(settings, ClassifySettings)
     held_out = (valid.texts, valid.labels)
     if settings.folds is not None:
+        _refuse_repeats(work.inputs["from"].path)
         return cross_validate(
             init,
             train.texts,
