@@ -13,6 +13,9 @@ import httpx
 import openai
 import pytest
 
+from catenary.config import Home
+from catenary.data.shards import read_split
+from catenary.store import Store
 from tests.stages.mail import command, environment
 
 CHAIN = """\
@@ -212,3 +215,47 @@ def test_known_answers_come_before_documents(client: openai.OpenAI) -> None:
 
     assert answer("怎么退货") == "七天内可以退货。"
     assert answer(QUESTION).startswith("绿茶用八十度的水冲泡")
+
+
+def test_a_correction_comes_into_the_next_dataset_when_it_is_accepted(
+    client: openai.OpenAI, url: str, folder: Path
+) -> None:
+    """Answer → edit with consent and licence → review → source → dataset."""
+    wanted = "绿茶用八十五度的水。"
+
+    def say_of_an_answer(question: str, **feedback: object) -> None:
+        asked = [{"role": "user", "content": question}]
+        told = client.chat.completions.create(model="app/notes", messages=asked)  # type: ignore[call-overload]
+        body = {"receipt": told.to_dict()["receipt"]["id"], **feedback}
+        httpx.post(f"{url}/v1/feedback", json=body).raise_for_status()
+
+    agreed = {"consent": "training", "licence": "CC0-1.0"}
+    say_of_an_answer(QUESTION, kind="edit", value=wanted, **agreed)
+    say_of_an_answer("茶叶怎么保存？", kind="thumb", value="up", **agreed)
+    say_of_an_answer("绿茶用什么水？", kind="thumb", value="down", **agreed)
+    say_of_an_answer("绿茶泡几分钟？", kind="edit", value="Never mind.")  # no consent: it may only be read
+    listed = json.loads(catenary(folder, "feedback", "list", "--json").stdout)
+    assert [one["kind"] for one in listed] == ["edit", "thumb", "thumb"]
+    assert listed[0]["question"] == QUESTION
+
+    assert json.loads(catenary(folder, "feedback", "export", "corrections", "--json").stdout)["written"] == 0
+    catenary(folder, "feedback", "accept", str(listed[0]["id"]), "--by", "ann").check_returncode()
+    catenary(folder, "feedback", "accept", str(listed[2]["id"]), "--by", "ann").check_returncode()
+    catenary(folder, "feedback", "reject", str(listed[1]["id"]), "--by", "ann").check_returncode()
+    assert catenary(folder, "feedback", "accept", "999", "--by", "ann").returncode != 0
+    # of what was accepted only the edit says what the answer should have been
+    told = json.loads(catenary(folder, "feedback", "export", "corrections", "--json").stdout)
+    assert told == {"written": 1, "licences": ["CC0-1.0"]}
+
+    chain = (folder / "catenary.yaml").read_text("utf-8")
+    source = "  corrections: {path: corrections/CC0-1.0, licence: CC0-1.0, consent: training}\n"
+    (folder / "next.yaml").write_text(
+        chain.replace("datasets:\n", source + "datasets:\n  corrections: {from: [corrections]}\n"), "utf-8"
+    )
+    catenary(folder, "run", "datasets.corrections", "-f", "next.yaml").check_returncode()
+    shown = json.loads(catenary(folder, "show", "datasets.corrections", "-f", "next.yaml", "--json").stdout)
+    with Store.open(Home.of(folder, {})) as store:
+        rows = read_split(store.get(shown["id"]).path, "train").to_pylist()
+    [row] = rows
+    assert wanted in row["text"]
+    assert (row["licence"], row["consent"]) == ("CC0-1.0", "training")

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Trace an answer, artifact or document to what it was made of, or to all made from it.",
     ),
     "diff": ("diff", "Show what sets two releases apart."),
+    "feedback": ("feedback", "Review what users said of answers, and make a dataset of it."),
     "review": ("review", "Give documents to reviewers, and see how far two of them agree."),
     "roles": ("roles", "Show who holds which roles; give or take one."),
     "signers": ("signers", "Show the people's public keys; revoke one."),
