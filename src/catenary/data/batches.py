@@ -19,6 +19,28 @@ Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 DROPPED_TYPE = pa.string()
+PIECES_TOGETHER = 256
+
+
+class Pieces:
+    """Tables gathered into one. Small ones are joined as they come: one of a single row takes some 20 kB."""
+
+    def __init__(self) -> None:
+        self._pieces: list[pa.Table] = []
+        self._joined = 0  # so many of these are several in one
+
+    def add(self, table: pa.Table) -> None:
+        """Gather one more."""
+        self._pieces.append(table)
+        if len(self._pieces) - self._joined == PIECES_TOGETHER:
+            self._pieces[self._joined :] = [pa.concat_tables(self._pieces[self._joined :]).combine_chunks()]
+            self._joined += 1
+
+    def taken(self) -> pa.Table:
+        """All that was gathered; then nothing is."""
+        table = pa.concat_tables(self._pieces)
+        self._pieces, self._joined = [], 0
+        return table
 
 
 def kept_rows(batch: pa.RecordBatch) -> Rows:

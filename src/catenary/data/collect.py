@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from catenary.data.batches import Pieces
 from catenary.data.erased import without
 from catenary.data.formats.reading import QUARANTINED, Reading
 from catenary.data.merge import bucket_count, merged, write_buckets
@@ -119,7 +120,7 @@ def collect(
         done = {**_counted(done, shard), "notes": dict(Counter(done["notes"]) + notes.before(shard.file))}
         _write_quarantined(shard.table, _quarantine_part(state, number))
         _save(state, plan, done)
-    done = {**done, "notes": dict(Counter(done["notes"]) + notes.rest())}
+    done = {**done, "notes": dict(Counter(done["notes"]) + notes.before(len(files)))}
 
     quarantined = _merge_quarantined(
         [_quarantine_part(state, number) for number in range(done["shards"])], out / QUARANTINE_FILE
@@ -178,16 +179,11 @@ class _Notes:
 
     def before(self, file: int) -> Counter[str]:
         """Those of the files before this one: it will be read again, should the next shard not be written."""
-        return self._take([one for one in self._held if one[0] < file])
-
-    def rest(self) -> Counter[str]:
-        return self._take(self._held)
-
-    def _take(self, taken: list[tuple[int, Mapping[str, int]]]) -> Counter[str]:
-        self._held = [one for one in self._held if one not in taken]
         found: Counter[str] = Counter()
-        for _, notes in taken:
-            found.update(notes)
+        for at, notes in self._held:
+            if at < file:
+                found.update(notes)
+        self._held = [one for one in self._held if one[0] >= file]
         return found
 
 
@@ -209,7 +205,7 @@ def _shards(
     workers: int | None,
     notes: _Notes,
 ) -> Iterator[_Shard]:
-    held: list[pa.RecordBatch] = []
+    held = Pieces()
     held_rows = held_bytes = rows = 0
     for at, told in _read(source, files, name, first, workers):
         if isinstance(told, Ended):
@@ -224,16 +220,16 @@ def _shards(
             sizes = pc.cumulative_sum(pc.binary_length(rest.column("text")))
             room = pc.sum(pc.less(sizes, shard_bytes - held_bytes)).as_py() + 1  # the one that fills it too
             taken = min(room, SHARD_ROWS - held_rows, rest.num_rows)
-            held.append(rest.slice(0, taken))
+            held.add(pa.Table.from_batches([rest.slice(0, taken)]))
             held_rows += taken
             held_bytes += sizes[taken - 1].as_py()
             start += taken
             rows += taken
             if held_bytes >= shard_bytes or held_rows >= SHARD_ROWS:
-                yield _Shard(pa.Table.from_batches(held), at, rows)
-                held, held_rows, held_bytes = [], 0, 0
-    if held:
-        yield _Shard(pa.Table.from_batches(held), len(files), 0)
+                yield _Shard(held.taken(), at, rows)
+                held_rows = held_bytes = 0
+    if held_rows:
+        yield _Shard(held.taken(), len(files), 0)
 
 
 def _read(

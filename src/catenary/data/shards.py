@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from catenary.data.batches import Pieces
 from catenary.errors import NotFound
 from catenary.records import document_schema
 
@@ -69,25 +70,23 @@ class ParquetSink:
             use_dictionary=[name for name in REPEATED if name in schema.names],
             write_statistics=True,
         )
-        self._held: list[pa.Table] = []
+        self._held = Pieces()
         self._rows = 0
 
     def write(self, table: pa.Table) -> None:
         """Append rows; they are cut into row groups of the same size however they come."""
-        self._held.append(table.select(self.schema.names).cast(self.schema))
+        self._held.add(table.select(self.schema.names).cast(self.schema))
         self._rows += table.num_rows
         while self._rows >= ROW_GROUP_ROWS:
-            whole = pa.concat_tables(self._held).combine_chunks()  # pages follow chunks otherwise
+            whole = self._held.taken().combine_chunks()  # pages follow chunks otherwise
             self._writer.write_table(whole.slice(0, ROW_GROUP_ROWS), row_group_size=ROW_GROUP_ROWS)
-            self._held = [whole.slice(ROW_GROUP_ROWS)]
+            self._held.add(whole.slice(ROW_GROUP_ROWS))
             self._rows -= ROW_GROUP_ROWS
 
     def close(self) -> None:
         """Write what is held, make it durable, give the file its name."""
         if self._rows:
-            self._writer.write_table(
-                pa.concat_tables(self._held).combine_chunks(), row_group_size=ROW_GROUP_ROWS
-            )
+            self._writer.write_table(self._held.taken().combine_chunks(), row_group_size=ROW_GROUP_ROWS)
         self._writer.close()
         _sync(self._part)
         os.replace(self._part, self.path)  # noqa: PTH105 - the same call, and it says what it does
