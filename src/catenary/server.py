@@ -474,7 +474,7 @@ def console(
         Desk(
             path=chain.path,
             store=store,
-            load=lambda: load(chain.path, STAGES, overrides),
+            load=lambda overrides: load(chain.path, STAGES, overrides),
             read_usage=lambda chain, since, until: usage_table(chain, store, since=since, until=until),
             overrides=tuple(overrides),
             endpoints=None if gateway is None else endpoints,

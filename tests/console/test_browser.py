@@ -21,6 +21,13 @@ PAGES = (
     "/links/datasets.mail",
     "/compare?run=7&run=8",
     "/none",
+    "/releases",
+    "/releases/RELEASE",
+    "/trace/RELEASE",
+    "/usage",
+    "/people",
+    "/audit",
+    "/start?link=models.kind&settings=models.kind.epochs%3D2",
 )
 TAB, ENTER = "\ue004", "\ue007"
 
@@ -30,17 +37,15 @@ def address(console: Console, page: str) -> str:
     return console.url + page.replace("RELEASE", release)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("page", PAGES)
-def test_axe_finds_nothing(
-    console: Console, browser: Browser, violations: Violations, page: str, scheme: str
-) -> None:
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    browser.command("Emulation.setEmulatedMedia", media)
+def test_axe_finds_nothing(console: Console, browser: Browser, violations: Violations, page: str) -> None:
     browser.resize(1280, 900)
-    browser.open(address(console, page))
-    assert bool(browser.all("#error")) == (page == "/none")
-    assert violations(browser) == []
+    for scheme in ("light", "dark"):
+        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        browser.command("Emulation.setEmulatedMedia", media)
+        browser.open(address(console, page))
+        assert bool(browser.all("#error")) == (page == "/none")
+        assert violations(browser) == []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -84,6 +89,7 @@ def test_the_keyboard_reaches_the_chain(console: Console, browser: Browser) -> N
     browser.wait("h1", "models.base")
 
 
+@pytest.mark.slow
 def test_an_open_page_follows_what_happens_elsewhere(copy: Path, browser: Browser) -> None:
     browser.resize(1280, 900)
     with running(copy) as console:
@@ -98,6 +104,7 @@ def test_an_open_page_follows_what_happens_elsewhere(copy: Path, browser: Browse
         assert browser.run("return window.same")  # the page was never loaded anew
 
 
+@pytest.mark.slow
 def test_a_running_link_shows_how_far_it_is(copy: Path, browser: Browser) -> None:
     file = copy / "catenary.yaml"
     long = file.read_text("utf-8").replace("epochs: 1\n", "epochs: 100000\n")
@@ -117,6 +124,7 @@ def test_a_running_link_shows_how_far_it_is(copy: Path, browser: Browser) -> Non
         assert browser.text("#running").strip() == ""
 
 
+@pytest.mark.slow
 def test_a_page_outlives_a_restart_of_the_server(copy: Path, browser: Browser) -> None:
     first = start(copy)
     try:
@@ -135,6 +143,7 @@ def test_a_page_outlives_a_restart_of_the_server(copy: Path, browser: Browser) -
         first.process.communicate()
 
 
+@pytest.mark.slow
 def test_a_release_is_signed_from_its_page(copy: Path, browser: Browser) -> None:
     browser.resize(1280, 900)
     with running(copy) as console:
@@ -148,3 +157,24 @@ def test_a_release_is_signed_from_its_page(copy: Path, browser: Browser) -> None
         browser.send("form[action$=unsign] button")
         browser.wait("#standing", "unsigned")
         assert "wrong licence" in browser.text("#table-sign-offs")
+
+
+@pytest.mark.slow
+def test_a_run_is_planned_started_watched_and_stopped(copy: Path, browser: Browser) -> None:
+    browser.resize(1280, 900)
+    with running(copy) as console:
+        browser.open(console.url + "/links/models.base")
+        browser.send("a[href^='/start']")
+        browser.type("#settings", "models.base.epochz=9")
+        browser.send("main form[method=get] button")
+        assert "epochs" in browser.text("#error")  # told with the nearest name
+        browser.open(console.url + "/start?link=models.base&settings=models.base.epochs%3D100000")
+        assert "Run 1 links" in browser.text("main form[method=post] button")
+        browser.send("main form[method=post] button")
+        browser.wait("#log", "models.base")
+        browser.open(console.url + "/links/models.base")
+        browser.wait("#progress", "steps")
+        browser.send("#progress form button")
+        browser.wait("#standing", "interrupted")
+    with running(copy) as console, console.client() as client:
+        assert "run.stop" in client.get("/audit").text

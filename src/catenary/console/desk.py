@@ -34,11 +34,11 @@ class Endpoint:
 
 @dataclass(kw_only=True)
 class Desk:
-    """`load` reads the chain file; `endpoints` None: no service runs in this process; `closing`: it is about to end."""
+    """`load` reads the chain file with overrides; `endpoints` None: no service here; `closing`: about to end."""
 
     path: Path
     store: Store
-    load: Callable[[], Chain]
+    load: Callable[[Sequence[str]], Chain]
     read_usage: ReadUsage
     overrides: Sequence[str] = ()
     endpoints: Callable[[], Sequence[Endpoint]] | None = None
@@ -57,8 +57,12 @@ class Desk:
         stamp = _stamp(self.path)
         with self._lock:
             if self._chain is None or self._chain[0] != stamp:
-                self._chain = stamp, self.load()
+                self._chain = stamp, self.load(self.overrides)
             return self._chain[1]
+
+    def load_with(self, more: Sequence[str]) -> Chain:
+        """The chain file as it is now with some settings otherwise. Raises InvalidInput for those that cannot be."""
+        return self.load([*self.overrides, *more])
 
     @property
     def version(self) -> Version:

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from catenary.access.tables import api_keys, audit, roles
+from catenary.console.jobs import stamps
 from catenary.digest import digest
 from catenary.store import Store
 from catenary.store.runs import mark_lost
@@ -64,7 +65,7 @@ def version_of(store: Store, chain_file: Sequence[int]) -> Version:
     running = bool(row[4])
     progress = progress_stamps(store) if running else []
     return Version(
-        digest([told, progress, chain_file])[:16],
+        digest([told, progress, stamps(store), chain_file])[:16],
         digest([told[:4], chain_file])[:16],
         running,
         int(time.time() // 60),

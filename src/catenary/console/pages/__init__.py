@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from catenary.console.pages.artifact import artifact_pages
 from catenary.console.pages.audit import audit_pages
 from catenary.console.pages.compare import compare_pages
+from catenary.console.pages.control import control_pages
 from catenary.console.pages.link import link_pages
 from catenary.console.pages.login import login_pages
 from catenary.console.pages.overview import overview_pages
@@ -30,4 +31,5 @@ PAGES: tuple[Callable[[], APIRouter], ...] = (
     usage_pages,
     people_pages,
     audit_pages,
+    control_pages,
 )
