@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import signal
@@ -259,3 +260,38 @@ def test_a_correction_comes_into_the_next_dataset_when_it_is_accepted(
     [row] = rows
     assert wanted in row["text"]
     assert (row["licence"], row["consent"]) == ("CC0-1.0", "training")
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_table_is_answered_row_by_row_and_gone_on_with(folder: Path) -> None:
+    (folder / "in.csv").write_text(f"id,question\n1,{QUESTION}\n2,How do I repair a bicycle?\n", "utf-8")
+    ask = ("apply", "notes", "in.csv", "out.csv", "--column", "question", "--unreleased", "--json")
+    told = json.loads(catenary(folder, *ask).stdout)
+    assert (told["rows"], told["answered"], told["failed"], told["cost"]) == (2, 2, 0, 0)
+    first, second = table(folder / "out.csv")
+    assert first["answer"].startswith("绿茶用八十度的水冲泡")
+    assert second["answer"] == "This is not in the documents."
+    assert catenary(folder, "trace", first["receipt"]).returncode == 0
+
+    # a kill came between the first row and the second: a line that was cut off is no answer
+    lines = (folder / "out.csv").read_text("utf-8")
+    (folder / "out.csv").write_text(lines[: lines.index("This is not") + 4], "utf-8")
+    assert json.loads(catenary(folder, *ask).stdout)["answered"] == 2
+    again = table(folder / "out.csv")
+    assert again[0] == first
+    assert again[1]["answer"] == second["answer"]
+    assert again[1]["receipt"] != second["receipt"]
+
+
+def test_answers_to_another_table_are_not_written_over(folder: Path) -> None:
+    (folder / "a.csv").write_text("question\nWhat?\n", "utf-8")
+    (folder / "b.csv").write_text("question\nWho?\n", "utf-8")
+    catenary(folder, "apply", "notes", "a.csv", "answers.csv", "--unreleased").check_returncode()
+    refused = catenary(folder, "apply", "notes", "b.csv", "answers.csv", "--unreleased")
+    assert "another table" in refused.stderr
+    assert "no such column" in catenary(folder, "apply", "notes", "a.csv", "c.csv", "--column", "text").stderr
+    assert "no application" in catenary(folder, "apply", "nots", "a.csv", "c.csv").stderr

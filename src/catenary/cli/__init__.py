@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sign": ("sign", "Sign a release off in a role."),
     "move": ("move", "Move a release: dev, staging, production, withdrawn."),
     "ask": ("ask", "Ask an endpoint or an application one question."),
+    "apply": ("apply", "Ask an application every row of a table."),
     "generate": ("generate", "Go on from a text with any model."),
     "chat": ("chat", "Talk with any model."),
     "classify": ("classify", "Label texts with any model."),

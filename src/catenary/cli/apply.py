@@ -1,0 +1,126 @@
+"""`catenary apply <app> in.csv out.csv`"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from catenary.cli import render
+from catenary.cli.ask_app import app_named
+from catenary.cli.options import (
+    example,
+    file_option,
+    json_option,
+    load_chain,
+    open_store,
+    print_json,
+    set_option,
+)
+from catenary.errors import NotFound
+from catenary.messages import say
+
+
+@click.command(
+    "apply",
+    help=say(
+        "Ask an application or an endpoint every row of a table, and write its answers beside them. Run again, it goes"
+        " on where it stopped."
+    ),
+    epilog=example(
+        "catenary apply points articles.csv summaries.csv --column text --unreleased\n"
+        "catenary apply handbook questions.csv answers.csv --price-in 0.002 --price-out 0.006"
+    ),
+)
+@click.argument("app")
+@click.argument("source", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--column", default=None, help=say("The column that is asked; left out, the first."))
+@click.option("--max-tokens", type=click.IntRange(1), default=None, help=say("Tokens of an answer at most."))
+@click.option(
+    "--unreleased", is_flag=True, help=say("Answer although the release is not signed; the receipt says so.")
+)
+@click.option("--price-in", type=float, default=0.0, help=say("What a thousand tokens that are read cost."))
+@click.option(
+    "--price-out", type=float, default=0.0, help=say("What a thousand tokens that are written cost.")
+)
+@file_option
+@set_option
+@json_option
+def command(
+    app: str,
+    source: Path,
+    target: Path,
+    column: str | None,
+    max_tokens: int | None,
+    unreleased: bool,
+    price_in: float,
+    price_out: float,
+    file: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    from catenary.cli.table import Table
+    from catenary.server import gateway
+
+    chain = load_chain(file, overrides)
+    found = app_named(chain, app)
+    if found is None and app not in chain.serve.endpoints:
+        raise NotFound(
+            "The chain has no application and no endpoint of this name.",
+            got=app,
+            expected="one of: {names}",
+            names=", ".join([*chain.apps, *chain.serve.endpoints]) or "-",
+        )
+    with open_store(chain) as store, Table(source, target, column) as table:
+        made = gateway(chain, store, unreleased=unreleased)
+        name = app if found is None else f"app/{found}"
+        asyncio.run(_applied(made, name, table, max_tokens, quiet=as_json))
+        spent = table.spent()
+    told: dict[str, Any] = {
+        "rows": len(table.rows),
+        "answered": spent.answered,
+        "failed": spent.failed,
+        "input_tokens": spent.read,
+        "output_tokens": spent.written,
+        "cost": round(spent.read / 1000 * price_in + spent.written / 1000 * price_out, 6),
+    }
+    if as_json:
+        print_json(told)
+        return
+    render.console().print(
+        say(
+            "{answered} of {rows} rows answered, {failed} failed; {input_tokens} tokens read, {output_tokens} written,"
+            " cost {cost}.",
+            **told,
+        )
+    )
+
+
+async def _applied(gateway: Any, name: str, table: Any, max_tokens: int | None, *, quiet: bool) -> None:
+    from catenary.errors import CatenaryError
+    from catenary.serve.in_process import in_process
+
+    todo = table.todo()
+    if not todo:
+        return
+    async with in_process(gateway, name, max_tokens=max_tokens) as ask:
+        with click.progressbar(todo, file=sys.stderr, hidden=quiet) as rows:
+            for number in rows:
+                writing: Any = ask([{"role": "user", "content": table.asked(number)}])
+                try:
+                    await writing.whole()
+                except CatenaryError as error:
+                    table.write(number, "", error=str(error.what))
+                    continue
+                [answer] = writing.answers
+                table.write(
+                    number,
+                    answer.said,
+                    receipt=writing.receipt.id,
+                    read=writing.spent.prompt_tokens,
+                    written=writing.spent.completion_tokens,
+                )
