@@ -80,6 +80,9 @@ bench-serve: setup ## the gateway beside its engine called directly, and what it
 	.peers-litellm/bin/python -m pip install --quiet --only-binary :all: 'litellm[proxy]==1.83.0'
 	$(BIN)/python -m benchmarks.serving .peers-litellm/bin/python
 
+client-matrix: setup ## the official client's versions 1, 2 and 3 against our server
+	$(BIN)/python -m tests.serve.client_matrix .peers-clients
+
 bench-data: setup ## curation beside datatrove and data-juicer, in an environment of their own
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet 'datatrove[processing]==0.10.1' spacy 'py-data-juicer==1.6.1' aiohttp

@@ -42,9 +42,11 @@ class Serving:
         return (self.folder / "log").read_text()
 
 
-def write_chain(folder: Path, **serve: Any) -> Path:
+def write_chain(folder: Path, *, models: Any = None, **serve: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     chain = {"schema": 1, "project": {"name": "up", "languages": ["en"]}, "serve": serve}
+    if models is not None:
+        chain["models"] = models
     (folder / "catenary.yaml").write_text(yaml.safe_dump(chain, allow_unicode=True), "utf-8")
     return folder
 

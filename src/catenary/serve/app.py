@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp
 from catenary import __version__
 from catenary.errors import CatenaryError
 from catenary.messages import say
+from catenary.serve.body import with_components
 from catenary.serve.errors import CLIENT_GONE, FAULT, INVALID_REQUEST, NO_ROUTE, WRONG_METHOD, Kind, kind_of
 from catenary.serve.frame import Frame, told, told_of
 from catenary.serve.gateway import Gateway
@@ -56,6 +58,8 @@ def create_app(gateway: Gateway, pages: ASGIApp | None = None) -> FastAPI:
         lifespan=life,
     )
     app.state.gateway = gateway
+    describe = app.openapi
+    app.openapi = cache(lambda: with_components(describe()))  # type: ignore[method-assign]
     for routes in ROUTES:
         app.include_router(routes(gateway))
     app.add_exception_handler(CatenaryError, _catenary_error)

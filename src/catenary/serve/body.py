@@ -178,9 +178,19 @@ def _path(value: Any, error: Any) -> list[int | str]:
 
 
 def schema_of(kind: type[BaseModel]) -> dict[str, Any]:
-    """The body of a route, for /openapi.json."""
-    schema = kind.model_json_schema()
+    """The body of a route, for /openapi.json; `with_components` moves what it refers to where that is looked for."""
+    schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def with_components(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with every body's definitions among its components."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                found = content["schema"].pop("$defs", {})
+                document.setdefault("components", {}).setdefault("schemas", {}).update(found)
+    return document
 
 
 def shown(text: str) -> str:
