@@ -27,6 +27,10 @@ PAGES = (
     "/usage",
     "/people",
     "/audit",
+    "/data",
+    "/data/mail?q=golden&split=test",
+    "/answers",
+    "/feedback",
     "/start?link=models.kind&settings=models.kind.epochs%3D2",
 )
 TAB, ENTER = "\ue004", "\ue007"

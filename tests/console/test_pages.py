@@ -17,6 +17,7 @@ import pytest
 from catenary.access import api_key_rows
 from catenary.config import Home
 from catenary.console.table import Cell, Column, table
+from catenary.data.review import read_labels
 from catenary.store import Store, Usage
 from tests.console.conftest import Console, running
 from tests.stages.mail import catenary
@@ -308,3 +309,45 @@ def test_releases_are_told_apart(copy: Path) -> None:
         papers = re.findall(r'/documents/([^"]+)"', client.get(f"/releases/{release}").text)
         assert len(papers) > 3
         assert all(client.get(f"/releases/{release}/documents/{name}").status_code == 200 for name in papers)
+
+
+def test_documents_are_searched_and_labelled_by_a_reviewer(copy: Path) -> None:
+    with running(copy) as console, console.client() as client:
+        found = list(
+            csv.DictReader(io.StringIO(client.get("/data/mail?q=GOLDEN&csv=documents").text.lstrip("\ufeff")))
+        )
+        assert found
+        assert all("golden" in row["text"] for row in found)
+        docs = client.get("/data/mail?label=docs&csv=documents").text.splitlines()
+        assert len(docs) - 1 == 110
+        page = client.get("/data/mail?documents=3")
+        assert page.status_code == 200
+        said = {"token": token_of(page.text), "id": found[0]["id"], "label": "docs", "back": "?q=golden"}
+        assert client.post("/data/mail/label", data=said).status_code == 303
+        assert client.post("/data/mail/label", data={**said, "token": "no"}).status_code == 403
+        assert "your label: docs" in client.get("/data/mail?q=golden").text
+        (copy / "me.csv").write_bytes(client.get("/data/mail/review.csv").content)
+        trace = client.get(f"/trace/doc:{found[0]['id']}")
+        assert found[0]["file"] in trace.text
+        assert client.get("/data/none").status_code == 404
+    assert read_labels(copy / "me.csv") == {found[0]["id"]: "docs"}
+
+
+def test_an_answer_is_followed_to_a_line_of_a_file_and_feedback_to_its_answer(copy: Path) -> None:
+    for role in ("compliance", "data_engineer"):
+        assert catenary(copy, "sign", "kind", "--as", role).returncode == 0
+    assert catenary(copy, "ask", "kind", "Buy three golden watches today.").returncode == 0
+    with Store.open(Home.of(copy)) as store:
+        receipt = store.receipts(limit=1)[0].id
+        store.add_feedback(
+            receipt, kind="thumb", body={"value": "down", "comment": "=no"}, consent="none", licence=""
+        )
+    with running(copy) as console, console.client() as client:
+        assert "Buy three golden watches" in client.get("/answers").text
+        page = client.get(f"/trace/{receipt}").text
+        assert "mail.csv" in page
+        assert 'class="cat"' in page
+        assert "CC0-1.0" in page
+        said = client.get("/feedback?csv=feedback").text
+        assert "'=no" in said
+        assert receipt in said

@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from fastapi import APIRouter
 
+from catenary.console.pages.answers import answer_pages
 from catenary.console.pages.artifact import artifact_pages
 from catenary.console.pages.audit import audit_pages
 from catenary.console.pages.compare import compare_pages
 from catenary.console.pages.control import control_pages
+from catenary.console.pages.data import data_pages
 from catenary.console.pages.link import link_pages
 from catenary.console.pages.login import login_pages
 from catenary.console.pages.overview import overview_pages
@@ -32,4 +34,6 @@ PAGES: tuple[Callable[[], APIRouter], ...] = (
     people_pages,
     audit_pages,
     control_pages,
+    data_pages,
+    answer_pages,
 )

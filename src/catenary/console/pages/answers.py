@@ -1,0 +1,151 @@
+"""`/answers`: what was answered, newest first, each to be traced; `/feedback`: what users said of answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from sqlalchemy import Select, func, select
+
+from catenary.access import CALLER
+from catenary.console.table import Cell, Column, Row, Table
+from catenary.console.view import desk_of, moment, render, root_of, viewer_of
+from catenary.console.viewer import Viewer
+from catenary.messages import say
+from catenary.store import Store
+from catenary.store.tables import feedback, receipts
+
+SHOWN_LETTERS = 160
+
+
+def answer_pages() -> APIRouter:
+    """See the module."""
+    router = APIRouter()
+
+    @router.get("/answers")
+    def answers(request: Request, endpoint: str = "") -> Response:
+        query = _mine(select(receipts), viewer_of(request))
+        if endpoint:
+            query = query.where(receipts.c.endpoint == endpoint)
+        return render(
+            request,
+            "answers.html",
+            title=say("Answers"),
+            endpoint=endpoint,
+            endpoints=list(desk_of(request).chain.serve.endpoints),
+            answers=_answers_table(desk_of(request).store, query, root_of(request)),
+        )
+
+    @router.get("/feedback")
+    def said(request: Request, kind: str = "") -> Response:
+        query = _mine(select(feedback, receipts.c.endpoint).join(receipts), viewer_of(request))
+        if kind:
+            query = query.where(feedback.c.kind == kind)
+        store = desk_of(request).store
+        with store.reading() as connection:
+            kinds = list(connection.execute(select(feedback.c.kind).distinct()).scalars())
+        return render(
+            request,
+            "feedback.html",
+            title=say("Feedback"),
+            kind=kind,
+            kinds=sorted(kinds),
+            feedback=_feedback_table(store, query, root_of(request)),
+        )
+
+    return router
+
+
+def _mine(query: Select[Any], viewer: Viewer) -> Select[Any]:
+    """Only answers that who looks may read."""
+    if viewer.key is not None and viewer.key.role in (CALLER, "business"):
+        return query.where(receipts.c.key_id == viewer.key.id)
+    return query
+
+
+def _counted(store: Store, query: Select[Any]) -> int:
+    with store.reading() as connection:
+        return int(
+            connection.execute(
+                select(func.count()).select_from(query.with_only_columns(receipts.c.id).subquery())
+            ).scalar_one()
+        )
+
+
+def _answers_table(store: Store, query: Select[Any], root: str) -> Table:
+    def rows(offset: int, limit: int) -> list[Row]:
+        part = query.order_by(receipts.c.at.desc(), receipts.c.id).offset(offset).limit(limit)
+        with store.reading() as connection:
+            return [_answer(row, root) for row in connection.execute(part)]
+
+    heads = [Column(say(one)) for one in ("at (UTC)", "endpoint", "asked", "answered", "receipt", "standing")]
+    return Table(
+        "answers",
+        say("Answers"),
+        heads,
+        _counted(store, query),
+        rows,
+        say("Nothing has been answered yet."),
+        False,
+    )
+
+
+def _answer(row: Any, root: str) -> Row:
+    asked, answered = _texts(row.body)
+    return [
+        moment(row.at),
+        row.endpoint,
+        _cut(asked),
+        _cut(answered),
+        Cell(row.id[:17], f"{root}/trace/{row.id}", value=row.id, code=True),
+        Cell(say("unreleased"), tone="warn") if row.unreleased else Cell(say("released"), tone="good"),
+    ]
+
+
+def _texts(body: Any) -> tuple[str, str]:
+    """What was asked and answered, as far as the receipt keeps texts."""
+    texts = body.get("texts") or []
+    if texts:
+        told = "; ".join(str(one.get("label", "")) for one in texts)
+        return " / ".join(one.get("text") or say("not kept") for one in texts), told
+    messages = (body.get("asked") or {}).get("messages") or []
+    asked = str(messages[-1].get("content", "")) if messages else say("not kept")
+    answers = body.get("answers") or []
+    return asked, " / ".join(one.get("text") or say("not kept") for one in answers)
+
+
+def _feedback_table(store: Store, query: Select[Any], root: str) -> Table:
+    def rows(offset: int, limit: int) -> list[Row]:
+        part = query.order_by(feedback.c.id.desc()).offset(offset).limit(limit)
+        with store.reading() as connection:
+            return [
+                [
+                    moment(row.at),
+                    row.endpoint,
+                    row.kind,
+                    _cut(str(row.body.get("value", ""))),
+                    _cut(str(row.body.get("comment") or "")),
+                    row.consent,
+                    row.licence,
+                    Cell(
+                        row.receipt_id[:17], f"{root}/trace/{row.receipt_id}", value=row.receipt_id, code=True
+                    ),
+                ]
+                for row in connection.execute(part)
+            ]
+
+    names = ("at (UTC)", "endpoint", "kind", "value", "comment", "consent", "licence", "receipt")
+    return Table(
+        "feedback",
+        say("Feedback"),
+        [Column(say(one)) for one in names],
+        _counted(store, query),
+        rows,
+        say("Nobody has said anything of an answer yet."),
+        False,
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_LETTERS else text[: SHOWN_LETTERS - 1] + "…"
