@@ -85,7 +85,7 @@ client-matrix: setup ## the official client's versions 1, 2 and 3 against our se
 
 bench-data: setup ## curation beside datatrove and data-juicer, in an environment of their own
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet 'datatrove[processing]==0.10.1' spacy 'py-data-juicer==1.6.1' aiohttp
+	$(PEERS)/bin/python -m pip install --quiet 'datatrove[processing]==0.10.1' orjson spacy 'py-data-juicer==1.6.1' aiohttp
 	$(BIN)/python -m benchmarks.data $(PEERS) 20 $(PEERS)/bin/python
 
 bench-lineage: setup ## traces over 10,000 artifacts and 1,000,000 documents (about 3 minutes)

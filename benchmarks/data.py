@@ -5,12 +5,14 @@ stage and in total.
 
 PEERS is the Python of an environment with `datatrove[processing]` and `py-data-juicer`, made by `make bench-data`;
 both pin what Catenary does not want. A peer gets the first part of the documents, as much as it does in some seconds a
-stage; its whole chain is what its stages take together, without the language and the duplicates that ours does too.
+stage. Its whole chain has neither the language nor the duplicates that ours does too; ours is timed with its starting,
+the peers' without. Beside our rates stand those of a CPU second, which others' work on the machine changes less.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -45,7 +47,6 @@ CHAIN: list[object] = [
     "redact",
     {"dedup": {"near": 0.8}},
 ]
-IN_CHAIN = ("gopher", "repetition", "personal data")  # of what peers have, that our chain does too
 PEER_BYTES = 2_000_000
 PEERS = Path(__file__).with_name("data_peers.py")
 
@@ -106,45 +107,47 @@ def of_peers(name: str, texts: list[str], peers: Path | None) -> Rates:
     return theirs
 
 
-def of_stages(name: str, texts: list[str], peers: Path | None, stages: dict[str, object]) -> dict[str, float]:
-    """Print our rate at each stage, and the peers'; their whole chains, as far as they have one."""
+def cpu_seconds() -> float:
+    """What this process and those that have ended in it have taken of the processors."""
+    told = os.times()
+    return told.user + told.system + told.children_user + told.children_system
+
+
+def of_stages(name: str, texts: list[str], peers: Path | None, stages: dict[str, object]) -> Rates:
+    """Print our rate at each stage, and the peers', which are returned."""
     size = megabytes(texts)
     theirs = of_peers(name, texts, peers)
-    print(f"\n{name}: {len(texts)} documents, {size:.1f} MB; MB/s (documents/s) on one core")
+    print(f"\n{name}: {len(texts)} documents, {size:.1f} MB; MB/s, MB a CPU second (documents/s)")
     for stage, step in stages.items():
         curate(texts[:20], [step])  # compiled, loaded
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), cpu_seconds()
         curate(texts, [step])
-        took = time.perf_counter() - began
+        took, cpu = time.perf_counter() - began, cpu_seconds() - cpu
         rate = size / took
         beside = "".join(
             f"   {peer} {one:.2f} ({rate / one:.0f} ×)" for peer, one in theirs.get(stage, {}).items()
         )
-        print(f"  {stage:<16} {rate:>8.1f} ({len(texts) / took:,.0f}){beside}")
-    return {
-        peer: 1 / sum(1 / theirs[stage][peer] for stage in IN_CHAIN if peer in theirs.get(stage, {}))
-        for peer in theirs.get("gopher", {})
-    }
+        print(f"  {stage:<16} {rate:>8.1f} {size / cpu:>8.1f} ({len(texts) / took:,.0f}){beside}")
+    return theirs
 
 
-def of_chain(texts: list[str], folder: Path, theirs: dict[str, float]) -> None:
-    """Print the rate of the whole chain from shards to a dataset, with one worker and two."""
+def of_chain(texts: list[str], folder: Path, theirs: Rates) -> None:
+    """Print the rates of the whole chain from shards to a dataset, with one worker and two, ours and the peers'."""
     size = megabytes(texts)
     shards = write_shards(texts, folder / "raw")
     rates = {}
     for workers in (1, 2):
         work = folder / f"by-{workers}"
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), cpu_seconds()
         report = curate_files(shards, CHAIN, None, work / "out", work / "state", workers=workers)
         rates[workers] = size / (time.perf_counter() - began)
         print(
             f"  whole chain, {workers} worker(s): {rates[workers]:.1f} MB/s, "
+            f"{size / (cpu_seconds() - cpu):.1f} a CPU second, "
             f"{rates[workers] / size * len(texts):,.0f} documents/s, {report.kept} of {report.documents} kept"
         )
-    for peer, rate in theirs.items():
-        print(
-            f"  {peer}, its stages of the chain: {rate:.3f} MB/s (ours with one worker: {rates[1] / rate:.0f} ×)"
-        )
+        for peer, rate in theirs.get(f"chain by {workers}", {}).items():
+            print(f"    {peer}, {workers} worker(s): {rate:.3f} MB/s (ours: {rates[workers] / rate:.0f} ×)")
     print(f"  two over one: {rates[2] / rates[1]:.2f}")
 
 
@@ -155,13 +158,13 @@ def main() -> None:
     english, chinese = corpus(folder)
     parse_steps(CHAIN)
     both: list[str] = []
-    chains: dict[str, float] = {}
+    chains: Rates = {}
     for name, texts in (("en", english), ("zh", chinese)):
         texts = planted(head([text for text in texts if text.strip()], size), 0.1)
-        for peer, rate in of_stages(name, texts, peers, STAGES).items():
-            chains[peer] = (
-                2 / (1 / chains[peer] + 1 / rate) if peer in chains else rate
-            )  # as much of each language
+        for stage, rates in of_stages(name, texts, peers, STAGES).items():
+            for peer, rate in rates.items():  # of as much of each language
+                before = chains.setdefault(stage, {}).get(peer)
+                chains[stage][peer] = rate if before is None else 2 / (1 / before + 1 / rate)
         both += texts
     of_stages("html", head(pages(folder), size), peers, {"html": "extract"})
     print(f"\nfrom shards to a dataset, {megabytes(both):.0f} MB of both languages")
