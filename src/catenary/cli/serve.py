@@ -30,6 +30,9 @@ from catenary.messages import say
 @click.option(
     "--unreleased", is_flag=True, help=say("Serve releases that are not signed; every receipt says so.")
 )
+@click.option(
+    "--log-json", is_flag=True, help=say("Write a line of JSON a request to standard error; no text of any.")
+)
 @file_option
 @set_option
 def command(
@@ -37,11 +40,16 @@ def command(
     port: int | None,
     allow_remote: bool,
     unreleased: bool,
+    log_json: bool,
     file: Path | None,
     overrides: tuple[str, ...],
 ) -> None:
     from catenary.server import console, gateway, run
 
+    if log_json:
+        from catenary.serve.logs import log_as_json
+
+        log_as_json()
     chain = load_chain(file, overrides)
     with open_store(chain) as store:
         made = gateway(chain, store, unreleased=unreleased)

@@ -96,16 +96,29 @@ class Frame:
     def _note(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         caller = scope.get("catenary.caller")
         key = "-" if caller is None or caller.key_id is None else caller.key_id
-        attempt = _header(scope, b"x-stainless-retry-count")
-        again = (
-            f" retry={attempt}"
-            if attempt and attempt.isdigit() and len(attempt) < 5 and attempt != "0"
-            else ""
-        )
-        # The path as one short word: a log line must not be written by a client.
-        path = repr(scope["path"][:200])
+        told = _header(scope, b"x-stainless-retry-count") or ""
+        attempt = int(told) if told.isascii() and told.isdigit() and len(told) < 5 else 0
+        path = scope["path"][:200]
         log.info(
-            "%s %s %s %d %.3f s key=%s%s", request_id, scope["method"], path, status, seconds, key, again
+            "%s %s %s %d %.3f s key=%s%s",
+            request_id,
+            scope["method"],
+            repr(path),  # as one short word: a log line must not be written by a client
+            status,
+            seconds,
+            key,
+            f" retry={attempt}" if attempt else "",
+            extra={
+                "fields": {
+                    "request": request_id,
+                    "method": scope["method"],
+                    "path": path,
+                    "status": status,
+                    "seconds": round(seconds, 4),
+                    "key": None if key == "-" else key,
+                    "retry": attempt,
+                }
+            },
         )
 
 
