@@ -19,6 +19,7 @@ from catenary.access import (
 from catenary.cli.options import example, file_option, json_option, open_home, print_json
 from catenary.errors import Damaged
 from catenary.messages import say
+from catenary.stages.recorded import contradictions as of_releases
 
 
 @click.group(
@@ -47,7 +48,9 @@ def log(last: int | None, file: Path | None, as_json: bool) -> None:
 
 @command.command(
     "verify",
-    help=say("Verify every hash and signature of the log, and that roles and keys are as it says."),
+    help=say(
+        "Verify every hash and signature of the log, and that roles, keys, sign-offs and releases are as it says."
+    ),
     epilog=example("catenary audit verify\ncatenary audit verify --anchor 12:9f3c…"),
 )
 @click.option(
@@ -61,7 +64,7 @@ def verify(anchors: tuple[str, ...], file: Path | None, as_json: bool) -> None:
         with store.reading() as connection:
             count = sum(1 for _ in entries(connection))
             if not findings:  # a log that was altered may not even be read
-                findings = contradictions(connection)
+                findings = [*contradictions(connection), *of_releases(connection)]
     if as_json:
         print_json({"entries": count, "findings": [finding.text("en") for finding in findings]})
     elif not findings:

@@ -25,9 +25,15 @@ from catenary.store.objects import (
     work_folders,
 )
 from catenary.store.runs import mark_lost
-from catenary.store.tables import edges, links, receipts, sign_offs
+from catenary.store.tables import edges, links, receipts, release_states, sign_offs
 
-_POINTERS = (edges.c.input_id, links.c.artifact_id, sign_offs.c.release_id, receipts.c.release_id)
+_POINTERS = (
+    edges.c.input_id,
+    links.c.artifact_id,
+    sign_offs.c.release_id,
+    receipts.c.release_id,
+    release_states.c.release_id,
+)
 
 
 def doctor(engine: Engine, home: Path) -> list[Finding]:

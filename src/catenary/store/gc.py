@@ -23,7 +23,7 @@ from catenary.store.objects import (
     work_folders,
 )
 from catenary.store.receipts import served_releases
-from catenary.store.releases import signed_releases
+from catenary.store.releases import moved_releases, signed_releases
 from catenary.store.runs import living
 
 
@@ -39,8 +39,8 @@ class Garbage:
 def gc(engine: Engine, home: Path, keep: Collection[str] = (), *, dry_run: bool = False) -> Garbage:
     """Remove the artifacts that no link points to, and unfinished work on them.
 
-    Kept are those in `keep`, those that a link points to, signed releases, releases that a receipt names,
-    and all that any of these was made from. Raises Refused while a run is alive: it may be about to use
+    Kept are those in `keep`, those that a link points to, releases that were signed, moved or named by a
+    receipt, and all that any of these was made from. Raises Refused while a run is alive: it may be about to use
     what nothing points to yet.
     """
     with writing(engine) as connection:
@@ -71,7 +71,8 @@ def _unwanted(connection: Connection, keep: Collection[str]) -> list[ArtifactRow
     everything = whole_graph(connection)
     inputs = everything.inputs_by_artifact()
     needed: set[str] = set()
-    ahead = [*keep, *pointed(connection), *signed_releases(connection), *served_releases(connection)]
+    releases = signed_releases(connection) | moved_releases(connection) | served_releases(connection)
+    ahead = [*keep, *pointed(connection), *releases]
     while ahead:
         artifact_id = ahead.pop()
         if artifact_id not in needed:

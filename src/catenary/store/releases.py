@@ -146,6 +146,11 @@ def sign_off_rows(connection: Connection, release_id: str) -> list[SignOffRow]:
     return [SignOffRow(*row) for row in connection.execute(query)]
 
 
+def moved_releases(connection: Connection) -> set[str]:
+    """The ids of all releases that someone moved: a withdrawal holds for good."""
+    return set(connection.execute(select(release_states.c.release_id).distinct()).scalars())
+
+
 def signed_releases(connection: Connection) -> set[str]:
     """The ids of all releases that someone signed, whether or not it was taken back."""
     return set(connection.execute(select(sign_offs.c.release_id).distinct()).scalars())
