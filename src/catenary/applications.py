@@ -49,6 +49,7 @@ from catenary.serve.served import Served
 from catenary.store import Artifact, Store
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+REPETITION_PENALTY = 1.1  # small models fall into saying one sentence for ever
 PREFIX = "app/"
 """Stands before an application's name where a model's is asked for."""
 
@@ -92,7 +93,9 @@ class Model:
 
         self.tally.models[self.served.name] = self.served.release
         settings: dict[str, Any] = {"max_tokens": max_tokens or 512, "temperature": temperature}
-        if schema is not None:
+        if schema is None:
+            settings["repetition_penalty"] = REPETITION_PENALTY
+        else:
             settings["constraint"] = {"kind": "json_schema", "source": checked_schema(dict(schema), "schema")}
         job = WriteJob(prompts=([dict(one) for one in messages],), settings=settings, stream=True)
         async for piece in self.served.engine.write(job):

@@ -84,3 +84,10 @@ def test_where_a_model_makes_everything_up_the_documents_are_quoted(index: Searc
     text, notes = said(documents(index, model=model), "How hot should the water for coffee be?")
     assert "The water should have 93 degrees." in text
     assert notes["template"]["name"] == "documents/quote"
+
+
+def test_a_model_that_repeats_itself_is_stopped(index: SearchIndex) -> None:
+    model = Scripted("The water should have 93 degrees. " * 40)
+    text, notes = said(documents(index, model=model), "How hot should the water for coffee be?")
+    assert text.count("93 degrees") == 1
+    assert notes["sentences_kept"] == 1

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,7 @@ PROMPT = {
         "如果段落没有答案，就说：文档中没有。"
     ),
 }
+WRITTEN_TOKENS, WRITTEN_SENTENCES = 256, 5  # of an answer at most
 SUPPORTED = 0.6  # of a sentence's words, by how rare they are, that a passage must have
 
 
@@ -184,14 +186,21 @@ class _Documents:
         messages = [{"role": "system", "content": PROMPT[language]}, {"role": "user", "content": ask}]
         yield Note({"template": template("documents/write", PROMPT[language]), "model": self.model.name})
         dropped = kept = 0
-        async for sentence in _sentences(self.model.write(messages, max_tokens=conversation.max_tokens)):
-            passage = self.supports(_bare(sentence), read)
-            if passage is None:
-                dropped += 1
-                continue
-            before = answer.add(" ") if kept and language == "en" else ""
-            kept += 1
-            yield before + answer.cite(_bare(sentence), passage, passage.start, passage.end)
+        said: set[str] = set()
+        most = min(conversation.max_tokens or WRITTEN_TOKENS, WRITTEN_TOKENS)
+        async with aclosing(_sentences(self.model.write(messages, max_tokens=most))) as sentences:  # type: ignore[type-var]
+            async for sentence in sentences:
+                bare = _bare(sentence)
+                if bare in said or kept == WRITTEN_SENTENCES:  # a small model says the same again and again
+                    break
+                said.add(bare)
+                passage = self.supports(bare, read)
+                if passage is None:
+                    dropped += 1
+                    continue
+                before = answer.add(" ") if kept and language == "en" else ""
+                kept += 1
+                yield before + answer.cite(bare, passage, passage.start, passage.end)
         yield Note({"sentences_kept": kept, "sentences_dropped": dropped})
 
     def supports(self, sentence: str, passages: Sequence[Passage]) -> Passage | None:
@@ -211,13 +220,14 @@ class _Documents:
 async def _sentences(pieces: AsyncIterator[str]) -> AsyncIterator[str]:
     """Whole sentences of a text that comes in pieces."""
     held = ""
-    async for piece in pieces:
-        held += piece
-        spans = sentence_spans(held)
-        for start, end in spans[:-1]:
-            yield held[start:end]
-        if len(spans) > 1:
-            held = held[spans[-1][0] :]
+    async with aclosing(pieces):  # type: ignore[type-var]
+        async for piece in pieces:
+            held += piece
+            spans = sentence_spans(held)
+            for start, end in spans[:-1]:
+                yield held[start:end]
+            if len(spans) > 1:
+                held = held[spans[-1][0] :]
     for start, end in sentence_spans(held):
         yield held[start:end]
 

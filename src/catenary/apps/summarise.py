@@ -26,6 +26,7 @@ INSTRUCTION: dict[Language, str] = {
     "zh": "用几句话概括这段文字，不要添加文中没有的内容。",
 }
 READ_AT_ONCE = 6000  # columns that a model reads
+WRITTEN_TOKENS = 256  # of a summary at most
 MOST_SENTENCES = 2000  # that are compared
 
 
@@ -66,14 +67,15 @@ def summarise(*, points: int = 5, model: ChatModel | None = None) -> App:
         yield Note({"template": template("summarise/write", system), "model": model.name})
         parts = [one.text for one in chunks(text, ChunkSettings(READ_AT_ONCE, 0))]
         while len(parts) > 1:
-            told = [await whole(model.write(_asked(system, part), max_tokens=200)) for part in parts]
+            told = [
+                await whole(model.write(_asked(system, part), max_tokens=WRITTEN_TOKENS)) for part in parts
+            ]
             joined = "\n".join(told)
             shorter = [one.text for one in chunks(joined, ChunkSettings(READ_AT_ONCE, 0))]
             parts = shorter if len(shorter) < len(parts) else ["\n".join(key_points(joined, 20))]
+        most = min(conversation.max_tokens or WRITTEN_TOKENS, WRITTEN_TOKENS)
         yield Note({"key_points": key_points(text, points)})
-        async for piece in model.write(
-            _asked(system, parts[0] if parts else text), max_tokens=conversation.max_tokens
-        ):
+        async for piece in model.write(_asked(system, parts[0] if parts else text), max_tokens=most):
             yield piece
 
     return answer
