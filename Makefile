@@ -95,8 +95,9 @@ bench-evaluate: setup ## likelihoods beside lm-evaluation-harness, and verbatim 
 	test -x .peers-lm-eval/bin/python || $(PYTHON) -m venv .peers-lm-eval
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
 	  "$$(.peers-lm-eval/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/shared.pth"
-	.peers-lm-eval/bin/python -m pip install --quiet 'lm-eval==0.4.13'
+	.peers-lm-eval/bin/python -m pip install --quiet 'lm-eval[api]==0.4.13'
 	$(BIN)/python -m benchmarks.likelihood .peers-lm-eval/bin/python
+	$(BIN)/python -m benchmarks.harness .peers-lm-eval/bin/python
 	$(BIN)/python -m benchmarks.verbatim 100
 
 clean: ## remove the environment and what the examples made

@@ -156,6 +156,41 @@ def test_more_answers_than_the_cache_holds_wait_in_line(tmp_path: Path) -> None:
     narrow.close()
 
 
+@pytest.mark.parametrize("variant", ["llama", "mistral"])
+def test_an_echo_tells_what_the_trained_model_thinks_of_the_prompt(variant: str, tmp_path: Path) -> None:
+    """Also of a prompt whose beginning was read before, and of one that is read in chunks."""
+    folder = written(tmp_path / "model", variant)
+    prompts = [PROMPTS[1], PROMPTS[3], PROMPTS[1]]
+    writer = openvino_generator(folder, precision="f32", exact=True)
+    told = writer.generate(prompts, GenerationSettings(max_tokens=2, logprobs=2, echo=True))
+    [plain] = writer.generate(prompts[:1], GenerationSettings(max_tokens=2, logprobs=2))
+    writer.close()
+    model = models.load(folder)
+    for prompt, one in zip(prompts, told, strict=True):
+        [choice] = one.choices
+        assert len(choice.logprobs) == len(prompt) + len(choice.ids)
+        assert [each.id for each in choice.logprobs[: len(prompt)]] == list(prompt)
+        assert choice.logprobs[0].logprob is None
+        with torch.no_grad():
+            logs_TV = model(torch.tensor([list(prompt)])).logits[0].log_softmax(-1)
+        for at, each in enumerate(choice.logprobs[1 : len(prompt)]):
+            assert each.logprob == pytest.approx(logs_TV[at, each.id].item(), abs=1e-3)
+            assert each.top[0][0] == int(logs_TV[at].argmax())
+    assert told[0].choices[0].ids == plain.choices[0].ids
+    assert told[0].text.endswith(plain.text)
+    assert told[0].usage.completion_tokens == 2
+    by_torch = load(folder, "generate", engine="torch").generate(
+        prompts, GenerationSettings(max_tokens=2, logprobs=2, echo=True)
+    )
+    for one, other in zip(told, by_torch, strict=True):
+        assert one.text == other.text
+        for each, same in zip(one.choices[0].logprobs[1:], other.choices[0].logprobs[1:], strict=True):
+            assert each.logprob == pytest.approx(same.logprob, abs=1e-3)
+    pairs = load(write_writer(tmp_path / "pairs", "t5"), "generate", engine="torch")
+    with pytest.raises(InvalidInput, match="no log probabilities of a prompt"):
+        pairs.generate(prompts, GenerationSettings(logprobs=1, echo=True))
+
+
 def test_guesses_change_no_answer(tmp_path: Path) -> None:
     folder = written(tmp_path / "model", "qwen3")
     settings = GenerationSettings(max_tokens=60, min_tokens=60)

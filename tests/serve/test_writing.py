@@ -62,6 +62,40 @@ def test_a_real_model_answers_whole_and_as_events_alike(server: Server, client: 
     assert chunks[-1].usage == whole.usage
 
 
+def test_a_completion_tells_what_is_thought_of_its_prompt(client: openai.OpenAI) -> None:
+    """As lm-evaluation-harness asks for likelihoods: token ids, one token more, log probabilities of all."""
+    ids = [[40, 50, 60, 70], [45, 55]]
+    asked: Any = {
+        "model": "writer",
+        "prompt": ids,
+        "max_tokens": 1,
+        "temperature": 0,
+        "logprobs": 1,
+        "echo": True,
+    }
+    told = client.completions.create(**asked)
+    for prompt, choice in zip(ids, told.choices, strict=True):
+        assert choice.logprobs is not None
+        assert len(choice.logprobs.token_logprobs or ()) == len(prompt) + 1
+        assert (choice.logprobs.token_logprobs or ())[0] is None
+        assert all(one < 0 for one in (choice.logprobs.token_logprobs or ())[1:])
+        assert choice.text.startswith("".join((choice.logprobs.tokens or ())[:1]))
+    assert told.usage is not None
+    assert told.usage.completion_tokens == 2
+    events = list(client.completions.create(**{**asked, "prompt": ids[0]}, stream=True))
+    streamed = [
+        one
+        for event in events
+        for choice in event.choices
+        if choice.logprobs
+        for one in choice.logprobs.tokens
+    ]
+    assert streamed == told.choices[0].logprobs.tokens  # type: ignore[union-attr]
+    plain = client.completions.create(model="writer", prompt="ab", max_tokens=1, temperature=0)
+    echoed = client.completions.create(model="writer", prompt="ab", max_tokens=1, temperature=0, echo=True)
+    assert echoed.choices[0].text == "ab" + plain.choices[0].text
+
+
 def test_the_settings_that_are_supported_are_honoured(client: openai.OpenAI) -> None:
     told = client.chat.completions.create(
         model="writer",

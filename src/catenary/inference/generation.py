@@ -40,6 +40,8 @@ class GenerationSettings:
     dividing a beam's log probability by its length to the α (Wu et al. 2016, 1609.08144, eq. 14).
     logprobs: None for none, or how many of the likeliest tokens to tell beside each chosen one (0: the chosen alone),
     under the model's own distribution, before any setting here changes it.
+    echo: the answer begins with the prompt, and `logprobs` with those of its tokens; the first has none before it, and
+    so no log probability.
     constraint: what the answer must be: JSON of a schema, a regular expression, a grammar.
     """
 
@@ -60,6 +62,7 @@ class GenerationSettings:
     beams: int = 1
     length_penalty: float = 1.0
     logprobs: int | None = None
+    echo: bool = False
     constraint: Constraint | None = None
 
     def __post_init__(self) -> None:
@@ -81,7 +84,7 @@ class GenerationSettings:
                 got=list(self.stop),
             )
         if self.beams > 1 and (
-            self.temperature or self.n > 1 or self.logprobs is not None or self.constraint
+            self.temperature or self.n > 1 or self.logprobs is not None or self.constraint or self.echo
         ):
             raise InvalidInput(
                 "Beam search does not go with sampling, several answers, logprobs or a constraint.",
@@ -93,6 +96,11 @@ class GenerationSettings:
     def greedy(self) -> bool:
         """Whether the likeliest token is taken each time."""
         return self.temperature == 0
+
+    @property
+    def scores_prompt(self) -> bool:
+        """Whether the log probabilities of the prompt's tokens are told."""
+        return self.echo and self.logprobs is not None
 
     @property
     def plain(self) -> bool:
@@ -124,11 +132,14 @@ RANGES: Mapping[str, tuple[float, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """A token with its log probability (natural), and the likeliest tokens in its place, the likeliest first."""
+    """A token with its log probability (natural), and the likeliest tokens in its place, the likeliest first.
+
+    `logprob` is None of a prompt's first token.
+    """
 
     id: int
     token: str
-    logprob: float
+    logprob: float | None
     top: tuple[tuple[int, str, float], ...] = ()
 
 

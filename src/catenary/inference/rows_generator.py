@@ -6,7 +6,7 @@ once; they do not share steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from threading import Lock
@@ -27,7 +27,7 @@ from catenary.inference.generation import (
 from catenary.inference.generator_folder import GeneratorFolder
 from catenary.inference.memory import check_budget
 from catenary.inference.port import Stop, never
-from catenary.inference.rows import RowsModel
+from catenary.inference.rows import Logits, RowsModel
 from catenary.inference.writing import Writing, next_pieces
 
 ROWS = 32  # at once
@@ -35,12 +35,22 @@ CACHE_BYTES = 2 << 30  # of one batch
 
 
 class RowsGenerator:
-    """A `Generator` over any model that starts rows."""
+    """A `Generator` over any model that starts rows.
+
+    `prompt_logits`: what the model thinks behind each token of a prompt, (T, V); without it no echo tells that.
+    """
 
     def __init__(
-        self, folder: GeneratorFolder, model: RowsModel, *, rows: int = ROWS, cache_bytes: int = CACHE_BYTES
+        self,
+        folder: GeneratorFolder,
+        model: RowsModel,
+        *,
+        rows: int = ROWS,
+        cache_bytes: int = CACHE_BYTES,
+        prompt_logits: Callable[[Sequence[int]], Logits] | None = None,
     ) -> None:
         self.folder = folder
+        self._prompt_logits = prompt_logits
         self._model, self._rows, self._cache_bytes = model, rows, cache_bytes
         self._constrainer: Constrainer | None = None
         self._lock = Lock()
@@ -111,6 +121,12 @@ class RowsGenerator:
 
     def _writings(self, prompts: Sequence[list[int]], settings: GenerationSettings) -> list[list[Writing]]:
         self.folder.check(settings)
+        if settings.scores_prompt and self._prompt_logits is None:
+            raise InvalidInput(
+                "This engine tells no log probabilities of a prompt.",
+                got="echo, logprobs",
+                expected="a decoder",
+            )
         return [
             [
                 Writing(
@@ -154,6 +170,9 @@ class RowsGenerator:
     def _steps(self, writings: Sequence[Writing]) -> Iterator[list[tuple[int, Piece]]]:
         """Each step's pieces with the number of their row, until all have ended."""
         prompts = [one.prompt for one in writings]
+        for writing in writings:
+            if writing.settings.scores_prompt and self._prompt_logits is not None:
+                writing.hear(0, self._prompt_logits(writing.prompt))
         new_tokens = max(one.most for one in writings)
         rows, logits_BV = self._model.start(prompts, new_tokens)
         alive = list(range(len(writings)))

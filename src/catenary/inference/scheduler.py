@@ -88,6 +88,10 @@ class Job:
         return [*self.writing.prompt, *self.writing.ids]
 
     @property
+    def scores_prompt(self) -> bool:
+        return self.writing.settings.scores_prompt
+
+    @property
     def prompt_left(self) -> int:
         return len(self.writing.prompt) - self.read
 
@@ -181,7 +185,8 @@ class Scheduler:
                 return  # in the next step its prompt is there to share
             self._waiting.popleft()
             self._reserved += job.need
-            job.blocks = self._pool.known(job.writing.prompt)
+            # Of a prompt whose tokens are told, all is read: what is kept of it tells no logits.
+            job.blocks = [] if job.scores_prompt else self._pool.known(job.writing.prompt)
             job.kept = len(job.blocks)
             job.read = job.cached_tokens = job.kept * self._pool.block_tokens
             self._running.append(job)
@@ -192,8 +197,12 @@ class Scheduler:
         at = 0
         for job, chunk in zip(jobs, chunks, strict=True):
             job.read = chunk.start + len(chunk.ids)
-            self._take(job, logits[at : at + chunk.last])
+            rows = logits[at : at + chunk.last]
             at += chunk.last
+            if job.scores_prompt and chunk.start < len(job.writing.prompt):
+                job.writing.hear(chunk.start, rows)
+                rows = rows[-1:] if job.prompt_left <= 0 else rows[:0]
+            self._take(job, rows)
             self._keep(job)
         for job in [job for job in self._running if job.writing.finish_reason is not None]:
             self._running.remove(job)
@@ -212,7 +221,7 @@ class Scheduler:
             elif left > 0:
                 ids = list(job.writing.prompt[job.read : job.read + left])
                 left -= len(ids)
-                last = 1 if len(ids) == job.prompt_left else 0
+                last = len(ids) if job.scores_prompt else 1 if len(ids) == job.prompt_left else 0
             else:
                 continue
             self._hold(job, job.read + len(ids))

@@ -20,7 +20,9 @@ class TorchGenerator(RowsGenerator):
     def __init__(
         self, folder: GeneratorFolder, model: Model, *, rows: int = ROWS, cache_bytes: int = CACHE_BYTES
     ) -> None:
-        super().__init__(folder, TorchModel(model), rows=rows, cache_bytes=cache_bytes)
+        told = TorchModel(model)
+        reads = told.prompt_logits if model.config.kind == "decoder" else None
+        super().__init__(folder, told, rows=rows, cache_bytes=cache_bytes, prompt_logits=reads)
 
 
 class TorchModel:
@@ -34,6 +36,11 @@ class TorchModel:
         """See `RowsModel.start`."""
         rows, logits_BV = Rows.start(self._model, prompts, new_tokens)
         return _TorchRows(rows), np.asarray(logits_BV.numpy())
+
+    @torch.inference_mode()
+    def prompt_logits(self, prompt: Sequence[int]) -> Logits:
+        """(T, V): what a decoder thinks behind each token of a prompt."""
+        return np.asarray(self._model(torch.tensor([list(prompt)])).logits[0].float().numpy())
 
     def row_bytes(self, prompt_tokens: int, new_tokens: int) -> int:
         """See `RowsModel.row_bytes`."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,6 +51,8 @@ class Writing:
         self._text, self._stops = Detokeniser(tokenizer), StopTexts(settings.stop)
         self._seen = Seen.of(prompt)
         seed = secrets.randbits(64) if settings.seed is None else settings.seed
+        self._heard: list[TokenLogprob] = []  # of the prompt, where it is told
+        self._echo = settings.echo
         self._chances = np.random.default_rng([seed & (2**64 - 1), number, choice])
 
     @property
@@ -65,8 +68,24 @@ class Writing:
         chance = 0.0 if self.settings.greedy else float(self._chances.random())
         return chosen(logits_V, self.settings, self._seen, chance)
 
+    def hear(self, start: int, logits_TV: NDArray[np.float32]) -> None:
+        """Logits behind tokens `start` … of the prompt, read in order: what was thought of each token after them."""
+        if not self._heard:
+            first = self.prompt[0]
+            self._heard.append(TokenLogprob(first, self._name(first), None))
+        for token, logits_V in zip(self.prompt[start + 1 :], logits_TV, strict=False):
+            self._heard.append(self._logprob(token, logits_V))
+
     def take(self, token: int, logits_V: NDArray[np.float32] | None = None) -> Piece:
         """Write one token; what may be told of it. `logits_V` is needed where `logprobs` are asked for."""
+        piece = self._taken(token, logits_V)
+        if not self._echo:
+            return piece
+        self._echo = False
+        prompt = str(self._tokenizer.decode(list(self.prompt), skip_special_tokens=False))
+        return replace(piece, text=prompt + piece.text, logprobs=(*self._heard, *piece.logprobs))
+
+    def _taken(self, token: int, logits_V: NDArray[np.float32] | None) -> Piece:
         if token in self._end_ids and len(self.ids) >= self.settings.min_tokens:
             return self.end("stop")
         logprobs: tuple[TokenLogprob, ...] = ()

@@ -15,10 +15,10 @@ FinishReason = Literal["stop", "length", "content_filter", "tool_calls"]
 
 @dataclass(frozen=True, slots=True)
 class Logprob:
-    """A token's text and log probability, with the likeliest in its place."""
+    """A token's text and log probability (None of a prompt's first), with the likeliest in its place."""
 
     token: str
-    logprob: float
+    logprob: float | None
     top: tuple[tuple[str, float], ...] = ()
 
 

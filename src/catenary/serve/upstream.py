@@ -273,7 +273,7 @@ def _delta(choice: Mapping[str, Any], chat: bool) -> Delta:
         if told and told.get("tokens"):
             tops = told.get("top_logprobs") or [{} for _ in told["tokens"]]
             logprobs = tuple(
-                Logprob(token, value or 0.0, tuple((top or {}).items()))
+                Logprob(token, value, tuple((top or {}).items()))
                 for token, value, top in zip(told["tokens"], told["token_logprobs"], tops, strict=True)
             )
     reason: Any = choice.get("finish_reason")

@@ -50,6 +50,7 @@ def openvino_generator(
         from catenary.inference.openvino.generator import PagedGenerator
         from catenary.inference.openvino.paged import OpenVinoModel
         from catenary.inference.openvino.rows import OpenVinoDecoder, OpenVinoSeq2Seq
+        from catenary.inference.rows_generator import CACHE_BYTES as ROWS_BYTES
         from catenary.inference.rows_generator import RowsGenerator
         from catenary.inference.scheduler import Limits
     except ModuleNotFoundError as error:
@@ -58,7 +59,7 @@ def openvino_generator(
     opened = open_generator(folder)
     if opened.kind == "encoder-decoder":
         model = OpenVinoSeq2Seq(folder, opened.model, threads=threads, exact=exact)
-        return RowsGenerator(opened, model, **({} if cache_bytes is None else {"cache_bytes": cache_bytes}))
+        return RowsGenerator(opened, model, cache_bytes=ROWS_BYTES if cache_bytes is None else cache_bytes)
     paged = OpenVinoModel(
         folder / OPENVINO_FILE,
         threads=threads,

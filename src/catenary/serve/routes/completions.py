@@ -61,6 +61,8 @@ def completion_writing(
     settings = settings_of(asked, gateway.limits, max_tokens=asked.max_tokens or 16)  # OpenAI's default here
     if asked.logprobs is not None:
         settings["logprobs"] = asked.logprobs
+    if asked.echo:
+        settings["echo"] = True
     job = WriteJob(prompts=tuple(prompts), settings=settings, stream=bool(asked.stream))
     return Writing(asking=Asking.of(gateway, request, served, "completion"), job=job)
 
@@ -101,7 +103,7 @@ def logprobs_json(logprobs: Sequence[Logprob], offset: int = 0) -> dict[str, Any
     return {
         "tokens": [one.token for one in logprobs],
         "token_logprobs": [one.logprob for one in logprobs],
-        "top_logprobs": [dict(one.top) for one in logprobs],
+        "top_logprobs": [None if one.logprob is None else dict(one.top) for one in logprobs],
         "text_offset": offsets,
     }
 
