@@ -143,14 +143,11 @@ def _lm_eval(python: str, folder: Path, url: str, model: Path) -> list[int]:
 
 
 def _ours(folder: Path) -> list[int]:
+    """The same: of each choice there is its log probability, and its length or more."""
     rows = [json.loads(line) for line in (folder / "report/answers.jsonl").read_text("utf-8").splitlines()]
-    items = [json.loads(line) for line in (folder / "items.jsonl").read_text("utf-8").splitlines()]
-    found = []
-    for row, item in zip(rows, items, strict=True):
-        [said] = row["said"].values()
-        choices = [item[name] for name in "abcd"]
-        found.append(choices.index(said) if isinstance(said, str) else int(said))
-    return found
+    told = [next(iter(row["said"].values())) for row in rows]
+    scores = [[one[0] if isinstance(one, list) else one for one in of_item] for of_item in told]
+    return [of_item.index(max(of_item)) for of_item in scores]
 
 
 if __name__ == "__main__":
