@@ -36,6 +36,7 @@ from catenary.chain.app_settings import (
     WriteSettings,
     named_by,
 )
+from catenary.chain.declared import declared
 from catenary.chain.made import made
 from catenary.chain.spec import Chain
 from catenary.digest import digest
@@ -321,25 +322,8 @@ def passage_json(index: SearchIndex, passage: str) -> dict[str, Any]:
 
 def app_artifact(store: Store, name: str, settings: AppSettings) -> str:
     """The id of the artifact that says what an application without model and index is: receipts lead to it."""
-    from catenary.store import recipe_id
-
     recipe = {"name": name, **settings.model_dump(mode="json")}
-    made = recipe_id("application", 1, recipe, {})
-    if not store.has(made):
-        with store.workspace(made, wait=True) as workspace:
-            if not store.has(made):
-                (workspace.out / "application.txt").write_text(f"{name}: {settings.kind}\n", "utf-8")
-                store.commit(
-                    workspace,
-                    id=made,
-                    kind="application",
-                    stage="application",
-                    version=1,
-                    settings=recipe,
-                    inputs={},
-                    report={"headline": {"kind": settings.kind}},
-                )
-    return made
+    return declared(store, "application", recipe, f"{name}: {settings.kind}\n", {"kind": settings.kind})
 
 
 def _check_tasks(settings: AppSettings, endpoints: Mapping[str, Served]) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from catenary import store as stores
 from catenary.access import api_key_rows
+from catenary.chain.declared import declared
 from catenary.chain.plan import plan
 from catenary.chain.serve_settings import EndpointSettings, GuardRule, UpstreamSettings
 from catenary.chain.spec import Chain
@@ -286,27 +287,9 @@ def _open_upstream(store: Store, name: str, settings: EndpointSettings, upstream
 
 def upstream_artifact(store: Store, upstream: UpstreamSettings) -> str:
     """The id of the artifact that says which server and model answer: receipts lead to it."""
-    from catenary.store import recipe_id
-
-    recipe: dict[str, Any] = {"urls": sorted(upstream.urls), "model": upstream.model}
-    made = recipe_id("upstream", 1, recipe, {})
-    if not store.has(made):
-        with store.workspace(made, wait=True) as workspace:
-            if not store.has(made):
-                (workspace.out / "upstream.txt").write_text(
-                    f"{upstream.model}\n" + "\n".join(sorted(upstream.urls)) + "\n"
-                )
-                store.commit(
-                    workspace,
-                    id=made,
-                    kind="upstream",
-                    stage="upstream",
-                    version=1,
-                    settings=recipe,
-                    inputs={},
-                    report={"headline": {"model": upstream.model}},
-                )
-    return made
+    recipe = {"urls": sorted(upstream.urls), "model": upstream.model}
+    text = f"{upstream.model}\n" + "\n".join(sorted(upstream.urls)) + "\n"
+    return declared(store, "upstream", recipe, text, {"model": upstream.model})
 
 
 def _guard(chain: Chain, served: Mapping[str, Served]) -> Guard:
