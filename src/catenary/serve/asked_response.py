@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from catenary.serve.asked import MOST_MESSAGES, MOST_TOOLS, Body, Name, StreamOptions
+from catenary.serve.asked import MOST_MESSAGES, MOST_TOOLS, Body, Function, Name, StreamOptions
 
 MOST_TOP_LOGPROBS = 20
 LOGPROBS = "message.output_text.logprobs"
@@ -52,12 +52,8 @@ class ResultItem(Body):
     status: Status | None = None
 
 
-class FlatTool(Body):
+class FlatTool(Function):
     type: Literal["function"]
-    name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
-    description: str | None = None
-    parameters: dict[str, Any] | None = None
-    strict: bool | None = None
 
 
 class FlatChoice(Body):
