@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -95,8 +94,7 @@ def command(
             table.add_row(one.name, *(interval(one.metrics[name]) for name in names))
         render.console().print(table)
         for name in names:
-            alike = agreement(sheets.ratings, name)
-            click.echo(f"{name}: {agreement_told(math.nan if math.isnan(alike) else alike)}")
+            click.echo(f"{name}: {agreement_told(agreement(sheets.ratings, name))}")
         click.echo(say("Report: {path}", path=out))
 
 
