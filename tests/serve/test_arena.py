@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +15,8 @@ import pytest
 from catenary.errors import Damaged, InvalidInput
 from catenary.evaluate.ballots import Ballots, pairs_of
 from tests.serve.browser import HAS_BROWSER, Browser, browsers
-from tests.stages.mail import catenary, command, environment
+from tests.serve.judging import judging
+from tests.stages.mail import catenary
 
 QUESTIONS = 6
 
@@ -38,24 +38,8 @@ def answers(tmp_path: Path) -> Path:
 def arena(answers: Path) -> Iterator[dict[str, str]]:
     """rater → link, while the arena is served in a process of its own."""
     (answers.parent / "how.txt").write_text("Prefer what is true.", "utf-8")
-    asked = command(
-        *("arena", "answers.jsonl", "--rater", "ann", "--rater", "ben"),
-        *("--guidelines", "how.txt", "--port", "0"),
-    )
-    process = subprocess.Popen(
-        asked,
-        cwd=answers.parent,
-        env={**environment(), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        lines = [process.stdout.readline().split() for _ in range(2)]
-        yield {line[0]: line[1] for line in lines}
-    finally:
-        process.terminate()
-        process.wait()
+    with judging(answers.parent, "arena", "answers.jsonl", "--guidelines", "how.txt") as links:
+        yield links
 
 
 def judge(browser: Browser, link: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,7 +16,8 @@ from catenary.errors import Damaged, InvalidInput
 from catenary.evaluate.ballots import answers_of
 from catenary.evaluate.ratings import Rating, Sheets, agreement, interval_alpha, ratings_report
 from tests.serve.browser import HAS_BROWSER, Browser, browsers
-from tests.stages.mail import catenary, command, environment
+from tests.serve.judging import judging
+from tests.stages.mail import catenary
 
 QUESTIONS = 4
 CRITERIA = ("fluent", "真实")
@@ -38,21 +38,8 @@ def answers(tmp_path: Path) -> Path:
 def rating(answers: Path) -> Iterator[dict[str, str]]:
     """rater → link, while the page is served in a process of its own."""
     how = [part for name in CRITERIA for part in ("--criterion", name)]
-    asked = command("rate", "answers.jsonl", "--rater", "ann", "--rater", "ben", *how, "--port", "0")
-    process = subprocess.Popen(
-        asked,
-        cwd=answers.parent,
-        env={**environment(), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        lines = [process.stdout.readline().split() for _ in range(2)]
-        yield {line[0]: line[1] for line in lines}
-    finally:
-        process.terminate()
-        process.wait()
+    with judging(answers.parent, "rate", "answers.jsonl", *how) as links:
+        yield links
 
 
 def rate(browser: Browser, link: str) -> int:
