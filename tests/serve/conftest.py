@@ -31,6 +31,11 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
 
 
+def all_ready(http: httpx.Client) -> bool:
+    """Whether every endpoint can answer."""
+    return bool(http.get("/ready").json() == {"status": "ready"})
+
+
 Start = Callable[..., Server]
 
 

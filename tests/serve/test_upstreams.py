@@ -174,7 +174,7 @@ def test_a_stream_that_was_cut_is_never_a_whole_answer(
 
 @pytest.mark.slow
 def test_a_server_that_keeps_failing_is_left_alone_for_a_while(
-    client: openai.OpenAI, there: UpstreamServer
+    gateway: Serving, client: openai.OpenAI, there: UpstreamServer
 ) -> None:
     there.next(*[500] * 5)
     for _ in range(5):
@@ -187,6 +187,10 @@ def test_a_server_that_keeps_failing_is_left_alone_for_a_while(
     if time.monotonic() - broke < 9:
         assert len(there.asked) == 5  # nobody was sent there
     assert chat(client, "words").choices[0].finish_reason == "length"  # another endpoint's breaker is another
+    with gateway.http() as http:
+        ready = http.get("/ready")
+        if time.monotonic() - broke < 9:
+            assert (ready.status_code, ready.json()) == (200, {"status": "degraded", "degraded": ["breaks"]})
     there.next(500)
     time.sleep(10.5)
     with pytest.raises(openai.InternalServerError):  # one tries, fails, and it is left alone again
@@ -203,6 +207,19 @@ def _answers(client: openai.OpenAI, model: str) -> bool:
         return bool(chat(client, model).choices)
     except openai.InternalServerError:
         return False
+
+
+def test_ready_is_refused_once_no_endpoint_can_answer(tmp_path: Path, gone: str) -> None:
+    folder = write_chain(tmp_path, endpoints={"words": upstream(gone, retries=4)})
+    with serving(folder) as one, one.http() as http:
+        assert http.get("/ready").json() == {"status": "ready"}
+        with pytest.raises(openai.InternalServerError):
+            chat(one.client(), "words")
+        broke = time.monotonic()
+        ready = http.get("/ready")
+        if time.monotonic() - broke < 9:
+            assert (ready.status_code, ready.json()["error"]["type"]) == (503, "server_overloaded")
+            assert http.get("/health").status_code == 200
 
 
 def test_each_request_goes_where_least_is_in_hand(

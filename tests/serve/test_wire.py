@@ -14,7 +14,7 @@ import pytest
 from openai.types import Completion, CreateEmbeddingResponse, Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from tests.serve.conftest import Server, Start
+from tests.serve.conftest import Server, Start, all_ready
 from tests.serve.test_listen import wait_for
 
 HELLO: Any = [{"role": "user", "content": "quick"}]
@@ -87,7 +87,7 @@ def test_the_client_tries_again_what_may_pass_and_nothing_else(
     assert len(told) == tries
     assert [re.findall(r"retry=(\d)", one) for one in told] == [[], ["1"], ["2"]][:tries]
     with server.client() as http:
-        wait_for(lambda: http.get("/ready").status_code == 200, 60)
+        wait_for(lambda: all_ready(http), 60)
 
 
 def test_a_full_queue_is_tried_again_until_there_is_room(server: Server) -> None:

@@ -9,7 +9,7 @@ import httpx
 import openai
 import pytest
 
-from tests.serve.conftest import Server, Start
+from tests.serve.conftest import Server, Start, all_ready
 from tests.serve.test_listen import wait_for
 
 
@@ -256,11 +256,11 @@ def test_an_engine_that_dies_is_told_and_comes_again(server: Server, client: ope
         client.chat.completions.create(model="words", messages=die)
     assert gone.value.status_code == 503
     with server.client() as http:
-        wait_for(lambda: http.get("/ready").status_code == 200)
+        wait_for(lambda: all_ready(http))
     with pytest.raises(openai.APIError):  # never a clean end
         list(client.chat.completions.create(model="words", messages=die, stream=True))
     with server.client() as http:
-        wait_for(lambda: http.get("/ready").status_code == 200)
+        wait_for(lambda: all_ready(http))
     assert receipts(server)[-1]["outcome"] == "cut"
     assert client.chat.completions.create(model="words", messages=HELLO).choices[0].message.content
 

@@ -62,8 +62,9 @@ def command(
         if name is not None or revoked is not None:
             with recording(store.engine, store.home) as log:
                 claim(log, me)
-                require(log.connection, me, "serve")
                 if name is not None:
+                    # A key with a role does what the role may: who may only serve makes keys that ask.
+                    require(log.connection, me, "serve" if role == CALLER else "grant")
                     made, secret = make_api_key(
                         log,
                         name=name,
@@ -77,6 +78,7 @@ def command(
                         expires_at=None if days is None else datetime.now(UTC) + timedelta(days=days),
                     )
                 if revoked is not None:
+                    require(log.connection, me, "serve")
                     revoke_api_key(log, revoked, by=me)
         with store.reading() as connection:
             keys = api_key_rows(connection)

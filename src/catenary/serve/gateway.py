@@ -35,9 +35,10 @@ ReadUsage = Callable[[date | None, date | None], Sequence[Mapping[str, Any]]]
 
 @dataclass(slots=True)
 class Traffic:
-    """How many requests are being answered, and whether new ones are still taken."""
+    """How many requests are being answered, whether all engines have been ready once, whether new ones are taken."""
 
     open: int = 0
+    started: bool = False
     draining: bool = False
 
 
@@ -60,6 +61,17 @@ class Gateway:
     add_feedback: AddFeedback | None = None
     read_usage: ReadUsage | None = None
     forget_texts: Callable[[], int] | None = None
+
+    def waits(self) -> list[str]:
+        """The endpoints that cannot answer now: their engine is not ready, or one that they need."""
+        down = {name for name, served in self.endpoints.items() if not served.engine.state.ready}
+        waits = [
+            name
+            for name, served in self.endpoints.items()
+            if name in down or not down.isdisjoint(served.needs)
+        ]
+        self.traffic.started = self.traffic.started or not waits
+        return waits
 
     def endpoint(self, name: str, *tasks: str, caller: Caller, param: str | None = "model") -> Served:
         """The endpoint, or ApiError: 404 `model_not_found`, 403 where the key is not for it, 400 for another task."""

@@ -125,12 +125,12 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: FastAPI, drain_seconds: float) -> None:
         super().__init__(config)
         gateway: Gateway = app.state.gateway
-        self._traffic = gateway.traffic
+        self._traffic, self._waits = gateway.traffic, gateway.waits
         self._close: Callable[[], None] = gateway.admission.close
         self._drain_seconds = drain_seconds
         self._drain_ends = float("inf")
         self._engines = [served.engine for served in gateway.endpoints.values()]
-        self._was_ready = False
+        self._told_ready = False
         self.on_ready: Callable[[], None] = lambda: None
         self.failed: str | None = None
 
@@ -143,7 +143,7 @@ class DrainingServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Called by uvicorn ten times a second; True ends its main loop."""
-        if not self._was_ready:
+        if not self._told_ready:
             self._look_at_engines()
         if self._traffic.draining and (self._traffic.open == 0 or time.monotonic() > self._drain_ends):
             self.should_exit = True
@@ -158,8 +158,8 @@ class DrainingServer(uvicorn.Server):
         self.failed = next((state.failed for state in states if state.failed), None)
         if self.failed is not None:
             self.should_exit = True
-        elif all(state.ready for state in states):
-            self._was_ready = True
+        elif not self._waits():
+            self._told_ready = True
             self.on_ready()
 
 

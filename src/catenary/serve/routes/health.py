@@ -1,8 +1,12 @@
-"""`/health`: the process lives. `/ready`: it takes requests. `/metrics`: figures for Prometheus."""
+"""`/health`: the process lives. `/ready`: it takes requests. `/metrics`: figures for Prometheus.
+
+Once all engines have been ready, the service is ready while any endpoint can answer; those that cannot are named.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
@@ -20,12 +24,12 @@ def health_routes(gateway: Gateway) -> APIRouter:
         return {"status": "ok"}
 
     @router.get("/ready")
-    async def ready() -> dict[str, str]:
+    async def ready() -> dict[str, Any]:
         gateway.admission.refuse_if_full()
-        waits = [name for name, served in gateway.endpoints.items() if not served.engine.state.ready]
-        if waits:
+        waits = gateway.waits()
+        if waits and (not gateway.traffic.started or len(waits) == len(gateway.endpoints)):
             raise ApiError("The engine is not ready.", OVERLOADED, got=", ".join(waits))
-        return {"status": "ready"}
+        return {"status": "degraded", "degraded": waits} if waits else {"status": "ready"}
 
     @router.get("/metrics")
     async def metrics() -> PlainTextResponse:
