@@ -87,6 +87,7 @@ def gateway(chain: Chain, store: Store, *, unreleased: bool = False) -> Gateway:
             receipt, kind=kind, body=body, consent=consent, licence=licence
         ),
         read_usage=lambda since, until: usage_table(chain, store, since=since, until=until),
+        forget_receipt=store.forget_texts_of,
     )
     if settings.retention_days is not None:
         days = timedelta(days=settings.retention_days)

@@ -29,6 +29,7 @@ from catenary.serve.local_engine import LocalEngine, command_for
 from catenary.serve.metrics import Metrics
 from catenary.serve.served import Served
 from catenary.server import run
+from catenary.store.receipts import without_texts
 
 
 class ReceiptLines:
@@ -52,6 +53,12 @@ class ReceiptLines:
             if receipt["id"] == receipt_id:
                 return receipt
         raise NotFound("There is no such receipt.")
+
+    def forget(self, receipt_id: str) -> None:
+        self.get(receipt_id)
+        lines = [json.loads(line) for line in self._path.read_text().splitlines()]
+        told = [without_texts(one) if one["id"] == receipt_id else one for one in lines]
+        self._path.write_text("".join(json.dumps(one) + "\n" for one in told))
 
     def trace(self, receipt_id: str) -> dict[str, Any]:
         return {"receipt": self.get(receipt_id)["id"], "release": {"id": self.get(receipt_id)["release"]}}
@@ -94,6 +101,7 @@ def main(folder: Path, *, guarded: bool = False, **limits: Any) -> None:
         endpoints={one.name: one for one in endpoints},
         ledger=Ledger(receipts.save),
         get_receipt=receipts.get,
+        forget_receipt=receipts.forget,
         trace=receipts.trace,
         limits=bounds,
         admission=Admission(bounds),

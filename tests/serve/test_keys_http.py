@@ -169,6 +169,55 @@ def test_receipts_are_their_keys_and_auditors_see_all(gateway: Serving) -> None:
     assert len(kept["asked"]["sha256"]) == 64
 
 
+def test_responses_are_their_keys_and_survive_a_restart(tmp_path: Path, there: UpstreamServer) -> None:
+    folder = chain(tmp_path, there)
+    _, mine = make_key(folder)
+    _, another = make_key(folder)
+    _, auditor = make_key(folder, role="compliance")
+    with serving(folder) as first:
+        told = first.client(mine).responses.create(model="words", input="go on", max_output_tokens=4)
+        first.process.kill()
+        first.process.wait()
+    with serving(folder) as second:
+        assert second.client(mine).responses.retrieve(told.id) == told
+        with pytest.raises(openai.NotFoundError):
+            second.client(another).responses.retrieve(told.id)
+        assert second.client(auditor).responses.retrieve(told.id) == told
+        with pytest.raises(openai.PermissionDeniedError):
+            second.client(auditor).responses.delete(told.id)
+        second.client(mine).responses.delete(told.id)
+    with serving(folder) as third, pytest.raises(openai.NotFoundError):
+        third.client(mine).responses.retrieve(told.id)
+
+
+def test_a_key_reads_its_own_usage_and_who_bills_all(gateway: Serving) -> None:
+    began = datetime.now(UTC)
+    id, mine = make_key(gateway.folder)
+    other, another = make_key(gateway.folder)
+    _, clerk = make_key(gateway.folder, role="business")
+    _, developer = make_key(gateway.folder, role="app_developer")
+    wait_for(lambda: stands(gateway, developer), 60)
+    chat(gateway.client(mine))
+    chat(gateway.client(another))
+    used = {"model": "words", "requests": 1, "input_tokens": 5, "output_tokens": TOKENS - 5, "key": id}
+    for secret, sees in ((mine, {id}), (another, {other}), (clerk, {id, other}), (developer, set())):
+        with gateway.http(secret) as http:
+            rows = http.get("/v1/usage").json()["data"]
+            assert {row["key"] for row in rows} & {id, other} == sees
+            if id in sees:
+                [row] = [row for row in rows if row["key"] == id]
+                assert used.items() <= row.items()
+                table = http.get("/v1/usage", params={"key": id, "format": "csv"})
+                assert table.headers["content-type"] == "text/csv; charset=utf-8"
+                head, line = table.text.splitlines()
+                assert dict(zip(head.split(","), line.split(","), strict=True))["key"] == id
+            tomorrow = (began + timedelta(days=2)).date().isoformat()
+            assert http.get("/v1/usage", params={"since": tomorrow}).json()["data"] == []
+            for wrong in ("since=x", "format=xml", "page=2"):
+                refused = http.get(f"/v1/usage?{wrong}")
+                assert (refused.status_code, refused.json()["error"]["param"]) == (400, wrong.split("=")[0])
+
+
 def test_what_was_counted_is_still_there_after_a_kill(tmp_path: Path, there: UpstreamServer) -> None:
     began = datetime.now(UTC)
     folder = chain(tmp_path, there)

@@ -142,6 +142,52 @@ def test_an_answer_goes_on_from_an_earlier_one(server: Server, client: openai.Op
         )
 
 
+def test_a_response_can_be_had_again_and_deleted(server: Server, client: openai.OpenAI) -> None:
+    told = client.responses.create(
+        model="writer", instructions="Be brief.", input="quick", max_output_tokens=6, metadata={"a": "b"}
+    )
+    again = client.responses.retrieve(told.id)
+    assert again == told
+    with server.client() as http:
+        raw = http.get(f"/v1/responses/{told.id}")
+        Response.model_validate_json(raw.text, strict=True)
+        assert http.get(f"/v1/responses/{told.id}?stream=true").json()["error"]["param"] == "stream"
+    client.responses.delete(told.id)
+    for ask in (client.responses.retrieve, client.responses.delete):
+        with pytest.raises(openai.NotFoundError) as gone:
+            ask(told.id)
+        assert gone.value.code == "response_not_found"
+    with pytest.raises(openai.BadRequestError):
+        client.responses.create(model="words", previous_response_id=told.id, input="x")
+    [kept] = [one for one in receipts(server) if one["id"].endswith(told.id.removeprefix("resp_"))]
+    assert kept["asked"]["messages"] is None
+    assert len(kept["answers"][0]["sha256"]) == 64
+    unkept = client.responses.create(model="words", input="quick", store=False)
+    chat = client.chat.completions.create(model="words", messages=[{"role": "user", "content": "quick"}])
+    for id in (unkept.id, chat.id.replace("chatcmpl-", "resp_"), "resp_" + "0" * 32, "x"):
+        with pytest.raises(openai.NotFoundError):
+            client.responses.retrieve(id)
+
+
+def test_streamed_responses_and_calls_are_had_again_as_they_were_told(
+    server: Server, client: openai.OpenAI
+) -> None:
+    asked: Any = {"model": "words", "tools": TOOLS, "max_output_tokens": 1, "tool_choice": "auto"}
+    for body in (
+        {**asked, "input": f"say {CALL}"},
+        {"model": "words", "input": "quick", "max_output_tokens": 2},
+    ):
+        *_, last = client.responses.create(**body, stream=True)
+        assert client.responses.retrieve(last.response.id) == last.response
+    with pytest.raises(openai.APIError):
+        list(client.responses.create(model="words", input="crash", stream=True))
+    wait_for(lambda: receipts(server)[-1]["outcome"] == "cut")
+    cut = client.responses.retrieve(receipts(server)[-1]["id"].replace("rcpt_", "resp_"))
+    assert cut.status == "failed"
+    assert cut.output_text == "word " * 3
+    assert cut.error is not None
+
+
 CALL = '<tool_call>\n{"name": "look", "arguments": {"c": "x"}}\n</tool_call>'
 TOOLS: Any = [{"type": "function", "name": "look", "parameters": {"type": "object"}}]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -20,11 +18,6 @@ from catenary.cli.options import (
     set_option,
 )
 from catenary.messages import say
-
-COLUMNS = (
-    *("day", "key", "name", "model", "plan", "requests", "input_tokens", "output_tokens"),
-    *("cost", "currency"),
-)
 
 
 @click.command(
@@ -48,6 +41,7 @@ def command(
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
+    from catenary.serve.usage import usage_csv
     from catenary.server import usage_table
 
     chain = load_chain(file, overrides)
@@ -63,9 +57,7 @@ def command(
         print_json(rows)
         return
     if as_csv:
-        writer = csv.DictWriter(sys.stdout, COLUMNS)
-        writer.writeheader()
-        writer.writerows({name: _cell(row[name]) for name in COLUMNS} for row in rows)
+        click.echo(usage_csv(rows), nl=False)
         return
     table = render.table(
         *(say(name) for name in ("day", "key", "model", "requests")),
@@ -86,10 +78,3 @@ def command(
             cost,
         )
     render.console().print(table)
-
-
-def _cell(value: object) -> object:
-    """A text that a spreadsheet would take for a formula is kept a text."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") and len(value) > 1:
-        return f"'{value}"
-    return "" if value is None else value

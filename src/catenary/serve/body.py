@@ -177,6 +177,19 @@ def _path(value: Any, error: Any) -> list[int | str]:
     return path
 
 
+def refuse_query(request: Request, *known: str) -> None:
+    """Raise ApiError (400) for a parameter in the address that the route does not know."""
+    for key in request.query_params:
+        if key not in known:
+            raise ApiError(
+                "The parameter {key} is not supported.",
+                UNSUPPORTED,
+                param=shown(key),
+                key=shown(key),
+                expected=", ".join(known) or None,
+            )
+
+
 def schema_of(kind: type[BaseModel]) -> dict[str, Any]:
     """The body of a route, for /openapi.json; `with_components` moves what it refers to where that is looked for."""
     schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from catenary.access.api_keys import CALLER, ApiKey
+from catenary.access.roles import ROLES
 from catenary.serve.errors import NO_KEY, NOT_ALLOWED, SPENT, TOO_FAST, ApiError
 
 LOOK_SECONDS = 2.0
@@ -38,6 +39,12 @@ class Caller:
     def may_see(self, key_id: str | None) -> bool:
         """Whether it may read the receipt of an answer to `key_id`: its own; all with a role that audits."""
         return self.key is None or self.key.role not in (CALLER, "business") or self.key.id == key_id
+
+    def may_bill(self, key_id: str) -> bool:
+        """Whether it may read what a key used: itself; all with a role that may read usage."""
+        if self.key is None or self.key.id == key_id:
+            return True
+        return self.key.role != CALLER and "usage" in ROLES[self.key.role].may
 
     def require_model(self, name: str) -> None:
         """Raise ApiError (403) for an endpoint that the key is not for."""

@@ -33,6 +33,10 @@ ReadUsage = Callable[[date | None, date | None], Sequence[Mapping[str, Any]]]
 """What keys used of models, a day each, from one day to another."""
 
 
+ForgetReceipt = Callable[[str], None]
+"""Removes the texts of the receipt with this id; digests and figures stay."""
+
+
 @dataclass(slots=True)
 class Traffic:
     """How many requests are being answered, whether all engines have been ready once, whether new ones are taken."""
@@ -61,6 +65,7 @@ class Gateway:
     add_feedback: AddFeedback | None = None
     read_usage: ReadUsage | None = None
     forget_texts: Callable[[], int] | None = None
+    forget_receipt: ForgetReceipt | None = None
 
     def waits(self) -> list[str]:
         """The endpoints that cannot answer now: their engine is not ready, or one that they need."""

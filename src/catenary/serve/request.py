@@ -94,10 +94,6 @@ def receipt_headers(receipt: Receipt) -> dict[str, str]:
     return {STATUS_HEADER: receipt.status, RECEIPT_HEADER: receipt.id}
 
 
-def receipt_json(receipt: Receipt) -> dict[str, str]:
+def receipt_json(receipt_id: str, status: str) -> dict[str, str]:
     """The same, in a body."""
-    return {
-        "id": receipt.id,
-        "trace_url": f"/v1/receipts/{receipt.id}/trace",
-        "status": receipt.status,
-    }
+    return {"id": receipt_id, "trace_url": f"/v1/receipts/{receipt_id}/trace", "status": status}

@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from catenary.serve.engine import Delta, WriteJob
-from catenary.serve.gateway import client_left
+from catenary.serve.gateway import Gateway, client_left
 from catenary.serve.request import RECEIPT_HEADER, STATUS_HEADER, Asking, receipt_headers, receipt_json
 from catenary.serve.sse import EventStream, event
 from catenary.serve.writing import Writing
@@ -71,7 +71,7 @@ def _most_tokens(job: WriteJob) -> int:
 def frame(asking: Asking, prefix: str, kind: str) -> dict[str, Any]:
     """What an answer of chat or completions begins with, and each of its chunks."""
     return {
-        "id": answer_id(prefix, asking),
+        "id": answer_id(prefix, asking.receipt_id),
         "object": kind,
         "created": int(time.time()),
         "model": asking.served.name,
@@ -79,24 +79,30 @@ def frame(asking: Asking, prefix: str, kind: str) -> dict[str, Any]:
     }
 
 
-def answer_id(prefix: str, asking: Asking) -> str:
+def answer_id(prefix: str, receipt_id: str) -> str:
     """An id from which the receipt's follows."""
-    return f"{prefix}{asking.receipt_id.removeprefix('rcpt_')}"
+    return f"{prefix}{receipt_id.removeprefix('rcpt_')}"
 
 
 def marks(writing: Writing) -> dict[str, Any]:
     """Receipt and label: beside a whole answer, and with the last chunk of a stream, for then they hold."""
     assert writing.receipt is not None
-    label = writing.asking.gateway.label
-    return {
-        "receipt": receipt_json(writing.receipt),
-        **({} if label is None else label.metadata(writing.receipt.id)),
-    }
+    return stored_marks(writing.asking.gateway, writing.receipt.id, writing.receipt.status)
+
+
+def stored_marks(gateway: Gateway, receipt_id: str, status: str) -> dict[str, Any]:
+    """The same, of what a receipt keeps."""
+    label = {} if gateway.label is None else gateway.label.metadata(receipt_id)
+    return {"receipt": receipt_json(receipt_id, status), **label}
 
 
 def citations(writing: Writing) -> list[dict[str, Any]]:
     """What an application cites, in OpenAI's words; the address opens at the passage."""
-    served = writing.asking.served
+    return cited(writing.made, writing.asking.served.app)
+
+
+def cited(made: Mapping[str, Any], app: str | None) -> list[dict[str, Any]]:
+    """The same, of what a receipt keeps."""
     return [
         {
             "type": "url_citation",
@@ -104,8 +110,8 @@ def citations(writing: Writing) -> list[dict[str, Any]]:
                 "start_index": one["start_index"],
                 "end_index": one["end_index"],
                 "title": " › ".join((*one["headings"], one["file"])),
-                "url": f"/v1/apps/{served.app}/passages/{one['passage']}#passage",
+                "url": f"/v1/apps/{app}/passages/{one['passage']}#passage",
             },
         }
-        for one in writing.made.get("citations", ())
+        for one in made.get("citations", ())
     ]

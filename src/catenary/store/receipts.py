@@ -94,9 +94,18 @@ def forget_texts(connection: Connection, before: datetime, *, at_once: int = 500
     )
     rows = connection.execute(query).all()
     for row in rows:
-        forgotten = update(receipts).where(receipts.c.id == row.id)
-        connection.execute(forgotten.values(body=without_texts(row.body), has_texts=False))
+        _forget(connection, row.id, row.body)
     return len(rows)
+
+
+def forget_texts_of(connection: Connection, receipt_id: str) -> None:
+    """Remove the texts of one receipt; its digests stay. Raises NotFound."""
+    _forget(connection, receipt_id, receipt(connection, receipt_id).body)
+
+
+def _forget(connection: Connection, receipt_id: str, body: Mapping[str, Any]) -> None:
+    forgotten = update(receipts).where(receipts.c.id == receipt_id)
+    connection.execute(forgotten.values(body=without_texts(body), has_texts=False))
 
 
 def without_texts(body: Any) -> Any:

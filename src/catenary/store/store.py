@@ -372,6 +372,11 @@ class Store:
         with self.writing() as connection:
             return receipts.forget_texts(connection, before)
 
+    def forget_texts_of(self, receipt_id: str) -> None:
+        """Remove the texts of one receipt; its digests stay. Raises NotFound."""
+        with self.writing() as connection:
+            receipts.forget_texts_of(connection, receipt_id)
+
     def receipt(self, receipt_id: str) -> Receipt:
         """The receipt with this id. Raises NotFound."""
         with self.reading() as connection:

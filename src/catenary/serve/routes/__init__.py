@@ -21,8 +21,10 @@ from catenary.serve.routes.models import model_routes
 from catenary.serve.routes.passages import passage_routes
 from catenary.serve.routes.receipts import receipt_routes
 from catenary.serve.routes.responses import response_routes
+from catenary.serve.routes.stored_responses import stored_response_routes
 from catenary.serve.routes.tag import tag_routes
 from catenary.serve.routes.translate import translate_routes
+from catenary.serve.routes.usage import usage_routes
 
 ROUTES: tuple[Callable[[Gateway], APIRouter], ...] = (
     health_routes,
@@ -30,6 +32,7 @@ ROUTES: tuple[Callable[[Gateway], APIRouter], ...] = (
     chat_routes,
     completion_routes,
     response_routes,
+    stored_response_routes,
     embedding_routes,
     classify_routes,
     tag_routes,
@@ -37,4 +40,5 @@ ROUTES: tuple[Callable[[Gateway], APIRouter], ...] = (
     receipt_routes,
     passage_routes,
     feedback_routes,
+    usage_routes,
 )

@@ -100,5 +100,5 @@ def classification_json(receipt: Receipt, told: Sequence[Labelled], top_k: int |
             for index, one in enumerate(told)
         ],
         "usage": {"prompt_tokens": receipt.tokens, "total_tokens": receipt.tokens},
-        "receipt": receipt_json(receipt),
+        "receipt": receipt_json(receipt.id, receipt.status),
     }

@@ -69,7 +69,7 @@ def embedding_routes(gateway: Gateway) -> APIRouter:
             "data": data,
             "model": served.name,
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
-            "receipt": receipt_json(receipt),
+            "receipt": receipt_json(receipt.id, receipt.status),
         }
         return JSONResponse(body, headers=receipt_headers(receipt))
 

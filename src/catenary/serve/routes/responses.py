@@ -1,12 +1,11 @@
 """`/v1/responses`: OpenAI's newer words for a conversation, whole or as events, going on from an earlier answer.
 
-A response's id follows from its receipt's, and `previous_response_id` goes on from what the receipt keeps: where texts
-are not kept, nothing can.
+A response's id follows from its receipt's. What the receipt keeps is what it is told again from, and gone on from
+(`stored_responses.py`): where texts are not kept, it is neither.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from catenary.errors import NotFound
 from catenary.serve.asked_response import (
     LOGPROBS,
     CallItem,
@@ -26,22 +24,28 @@ from catenary.serve.asked_response import (
     ResponseRequest,
     ResultItem,
 )
-from catenary.serve.body import read_request, schema_of, shown
-from catenary.serve.callers import Caller
+from catenary.serve.body import read_request, schema_of
 from catenary.serve.conversation import call_json, conversation
 from catenary.serve.engine import Delta, Logprob, Spent
-from catenary.serve.errors import INVALID_REQUEST, NO_PREVIOUS, ApiError
+from catenary.serve.errors import INVALID_REQUEST, ApiError
 from catenary.serve.gateway import Gateway, caller_of
-from catenary.serve.receipts import RECEIPT_ID
 from catenary.serve.request import Asking
+from catenary.serve.routes.response_items import (
+    Item,
+    call_item,
+    message_item,
+    output_items,
+    text_part,
+    usage_json,
+    why_incomplete,
+)
+from catenary.serve.routes.stored_responses import earlier
 from catenary.serve.sampling import DEFAULT_TEMPERATURE, check_stream_options, constraint_of
 from catenary.serve.sending import answer_id, citations, marks, sent
 from catenary.serve.served import Served
 from catenary.serve.sse import event
 from catenary.serve.tools import merged_calls
-from catenary.serve.writing import Answer, Writing, logprob_json
-
-Item = dict[str, Any]
+from catenary.serve.writing import Writing, logprob_json
 
 
 def response_routes(gateway: Gateway) -> APIRouter:
@@ -56,41 +60,20 @@ def response_routes(gateway: Gateway) -> APIRouter:
         before: list[Item] = []
         if asked.previous_response_id is not None:
             before = await earlier(gateway, asked.previous_response_id, caller_of(request))
-        writing = response_writing(gateway, request, served, asked, before)
         told = Told(asked)
+        writing = response_writing(gateway, request, served, asked, before, told.created)
         return await sent(writing, request, told.whole, told.events, partial(told.failed, writing))
 
     return router
 
 
-async def earlier(gateway: Gateway, response_id: str, caller: Caller) -> list[Item]:
-    """The conversation up to and with an answer, without its instructions. Raises ApiError (400)."""
-    id = f"rcpt_{response_id.removeprefix('resp_')}"
-    found: Mapping[str, Any] | None = None
-    if response_id.startswith("resp_") and RECEIPT_ID.fullmatch(id):
-        try:
-            found = await asyncio.to_thread(gateway.get_receipt, id)
-        except NotFound:
-            found = None
-    if found is None or not caller.may_see(found.get("key")) or found["task"] != "response":
-        raise ApiError(
-            "There is no response {id}.", NO_PREVIOUS, param="previous_response_id", id=shown(response_id)
-        )
-    asked, [answer] = found["asked"], found["answers"]
-    if asked["messages"] is None or answer["text"] is None:
-        raise ApiError("The texts of this response were not kept.", NO_PREVIOUS, param="previous_response_id")
-    messages = list(asked["messages"][0][1 if asked.get("instructions") else 0 :])
-    said: Item = {"role": "assistant", "content": answer["text"]}
-    if answer.get("tools"):
-        said["tool_calls"] = [
-            call_json(call["id"], call["function"]["name"], call["function"]["arguments"])
-            for call in answer["tools"]
-        ]
-    return [*messages, said]
-
-
 def response_writing(
-    gateway: Gateway, request: Request, served: Served, asked: ResponseRequest, before: Sequence[Item]
+    gateway: Gateway,
+    request: Request,
+    served: Served,
+    asked: ResponseRequest,
+    before: Sequence[Item],
+    created: int,
 ) -> Writing:
     """The request as the engine is asked. Raises ApiError (400) for what does not go together."""
     check_stream_options(asked)
@@ -116,8 +99,14 @@ def response_writing(
     for tool in asked.tools or ():
         told = tool.model_dump(exclude_none=True)
         tools.append({"type": told.pop("type"), "function": told})
+    asking = Asking.of(gateway, request, served, "response", store=asked.store is not False)
+    noted: dict[str, Any] = {
+        "instructions": asked.instructions is not None,
+        "previous": asked.previous_response_id,
+        "response": asked_json(asked, created) if asking.keep else None,  # what it is told again from
+    }
     return conversation(
-        Asking.of(gateway, request, served, "response", store=asked.store is not False),
+        asking,
         messages,
         settings,
         tools=tools,
@@ -125,8 +114,36 @@ def response_writing(
         several=asked.parallel_tool_calls is not False,
         stream=bool(asked.stream),
         metadata=asked.metadata or {},
-        noted={"instructions": asked.instructions is not None, "previous": asked.previous_response_id},
+        noted=noted,
     )
+
+
+def asked_json(asked: ResponseRequest, created: int) -> Item:
+    """What a response says of what was asked, but what the receipt knows anyway."""
+    form = None if asked.text is None else asked.text.format
+    choice = asked.tool_choice
+    return {
+        "object": "response",
+        "created_at": created,
+        "background": False,
+        "max_output_tokens": asked.max_output_tokens,
+        "parallel_tool_calls": asked.parallel_tool_calls is not False,
+        "previous_response_id": asked.previous_response_id,
+        "reasoning": {"effort": None, "summary": None},
+        "temperature": DEFAULT_TEMPERATURE if asked.temperature is None else asked.temperature,
+        "text": {
+            "format": {"type": "text"} if form is None else form.model_dump(exclude_none=True, by_alias=True)
+        },
+        "tool_choice": choice.model_dump() if isinstance(choice, FlatChoice) else choice or "auto",
+        "tools": [
+            {"parameters": None, "strict": None, **tool.model_dump(exclude_none=True)}
+            for tool in asked.tools or ()
+        ],
+        "top_logprobs": asked.top_logprobs or 0,
+        "top_p": 1.0 if asked.top_p is None else asked.top_p,
+        "truncation": "disabled",
+        "user": asked.user,
+    }
 
 
 def messages_of(asked: ResponseRequest) -> list[Item]:
@@ -167,58 +184,32 @@ class Told:
     def whole(self, writing: Writing) -> Item:
         """The answer, written."""
         [answer] = writing.answers
-        output = []
-        if answer.said or not answer.tool_calls:
-            output.append(message_item(writing, "completed", answer.said, answer.logprobs))
-        output += [call_item(writing, "completed", call) for call in merged_calls(answer.tool_calls)]
+        calls, cited = merged_calls(answer.tool_calls), citations(writing)
+        output = output_items(writing.asking.receipt_id, answer.said, calls, answer.logprobs, cited)
         return self.ended(writing, output)
 
     def ended(self, writing: Writing, output: Sequence[Item]) -> Item:
         """With how it ended, what it cost, and what it leaves behind."""
-        reason = _incomplete(writing.answers[0])
-        told = self.response(writing, "incomplete" if reason else "completed", output, writing.spent)
-        return {**told, "incomplete_details": {"reason": reason} if reason else None, **marks(writing)}
+        why = why_incomplete(writing.answers[0].finish_reason)
+        told = self.response(writing, "incomplete" if why else "completed", output, writing.spent)
+        return {**told, "incomplete_details": why, **marks(writing)}
 
     def response(
         self, writing: Writing, status: str, output: Sequence[Item] = (), spent: Spent | None = None
     ) -> Item:
         """The response as it stands."""
-        asked, settings = self.asked, writing.job.settings
-        form = None if asked.text is None else asked.text.format
-        choice = asked.tool_choice
         return {
-            "id": answer_id("resp_", writing.asking),
-            "object": "response",
-            "created_at": self.created,
+            **asked_json(self.asked, self.created),
+            "id": answer_id("resp_", writing.asking.receipt_id),
             "status": status,
-            "background": False,
             "error": None,
             "incomplete_details": None,
-            "instructions": asked.instructions,
-            "max_output_tokens": asked.max_output_tokens,
+            "instructions": self.asked.instructions,
             "metadata": dict(writing.metadata),
             "model": writing.asking.served.name,
             "output": list(output),
-            "parallel_tool_calls": asked.parallel_tool_calls is not False,
-            "previous_response_id": asked.previous_response_id,
-            "reasoning": {"effort": None, "summary": None},
             "store": writing.asking.keep,
-            "temperature": settings["temperature"],
-            "text": {
-                "format": {"type": "text"}
-                if form is None
-                else form.model_dump(exclude_none=True, by_alias=True)
-            },
-            "tool_choice": choice.model_dump() if isinstance(choice, FlatChoice) else choice or "auto",
-            "tools": [
-                {"parameters": None, "strict": None, **tool.model_dump(exclude_none=True)}
-                for tool in asked.tools or ()
-            ],
-            "top_logprobs": asked.top_logprobs or 0,
-            "top_p": settings.get("top_p", 1.0),
-            "truncation": "disabled",
             "usage": None if spent is None else usage_json(spent),
-            "user": asked.user,
         }
 
     def _event(self, kind: str, **values: Any) -> bytes:
@@ -259,7 +250,7 @@ class _Items:
     """The output items of a stream, in the order in which they began."""
 
     def __init__(self, told: Told, writing: Writing) -> None:
-        self._told, self._writing = told, writing
+        self._told, self._writing, self._id = told, writing, writing.asking.receipt_id
         self._message: int | None = None
         self._said: list[str] = []
         self._logprobs: list[Logprob] = []
@@ -286,10 +277,10 @@ class _Items:
 
     def _message_opened(self) -> tuple[bytes, Item]:
         self._message = len(self.output)
-        item = {**message_item(self._writing, "in_progress", "", ()), "content": []}
+        item = {**message_item(self._id, "in_progress", ""), "content": []}
         body = self._opened(item)
         at = self._at(self._message)
-        return body + self._told._event("response.content_part.added", **at, part=text_part("", ())), at
+        return body + self._told._event("response.content_part.added", **at, part=text_part("")), at
 
     def _at(self, index: int) -> Item:
         return {"item_id": self.output[index]["id"], "output_index": index, "content_index": 0}
@@ -299,9 +290,7 @@ class _Items:
         number, function = int(call["index"]), call.get("function") or {}
         body = b""
         if number not in self._calls:
-            item = call_item(
-                self._writing, "in_progress", {**call, "function": {**function, "arguments": ""}}
-            )
+            item = call_item(self._id, "in_progress", {**call, "function": {**function, "arguments": ""}})
             self._calls[number] = (len(self.output), item)
             body = self._opened(item)
         index, item = self._calls[number]
@@ -339,51 +328,3 @@ class _Items:
         for index, item in enumerate(self.output):
             body += self._told._event("response.output_item.done", output_index=index, item=item)
         return body
-
-
-def message_item(writing: Writing, status: str, text: str, logprobs: Sequence[Logprob]) -> Item:
-    """The text of an answer as an item."""
-    return {
-        "id": answer_id("msg_", writing.asking),
-        "type": "message",
-        "role": "assistant",
-        "status": status,
-        "content": [text_part(text, logprobs, citations(writing))],
-    }
-
-
-def text_part(text: str, logprobs: Sequence[Logprob], cited: Sequence[Item] = ()) -> Item:
-    """Text within a message."""
-    return {
-        "type": "output_text",
-        "text": text,
-        "annotations": [{"type": one["type"], **one["url_citation"]} for one in cited],
-        "logprobs": [logprob_json(one) for one in logprobs],
-    }
-
-
-def call_item(writing: Writing, status: str, call: Mapping[str, Any]) -> Item:
-    """A call as an item."""
-    return {
-        "id": f"{answer_id('fc_', writing.asking)}_{call['index']}",
-        "type": "function_call",
-        "status": status,
-        "call_id": call.get("id") or f"call_{call['index']}",
-        "name": call["function"].get("name") or "",
-        "arguments": call["function"]["arguments"],
-    }
-
-
-def _incomplete(answer: Answer) -> str | None:
-    return {"length": "max_output_tokens", "content_filter": "content_filter"}.get(str(answer.finish_reason))
-
-
-def usage_json(spent: Spent) -> Item:
-    """What it cost, in this route's words."""
-    return {
-        "input_tokens": spent.prompt_tokens,
-        "input_tokens_details": {"cached_tokens": spent.cached_tokens, "cache_write_tokens": 0},
-        "output_tokens": spent.completion_tokens,
-        "output_tokens_details": {"reasoning_tokens": 0},
-        "total_tokens": spent.prompt_tokens + spent.completion_tokens,
-    }

@@ -76,7 +76,7 @@ def tag_routes(gateway: Gateway) -> APIRouter:
             "model": served.name,
             "data": data,
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
-            "receipt": receipt_json(receipt),
+            "receipt": receipt_json(receipt.id, receipt.status),
         }
         return JSONResponse(body, headers=receipt_headers(receipt))
 
