@@ -45,8 +45,10 @@ from catenary.search import SearchIndex
 from catenary.search.bars import Bars
 from catenary.serve.engine import Delta, Engine, EngineState, Labelled, Made, Spent, Vectors, WriteJob
 from catenary.serve.errors import INVALID_REQUEST, UNSUPPORTED, ApiError
+from catenary.serve.following import Following
 from catenary.serve.local_engine import LocalEngine, command_for
 from catenary.serve.served import Served
+from catenary.stages.released_index import index_release
 from catenary.store import Artifact, Store
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -267,32 +269,43 @@ def open_app(
 ) -> Served:
     """The application of this name over these endpoints.
 
-    Raises what `open_index` raises; Refused where no release stands behind it, unless `unreleased`.
+    It is released where every model and the index are. Raises what `open_index` and `index_release` raise;
+    Refused where no release stands behind it, unless `unreleased`.
     """
     settings = chain.apps[name]
     needs = tuple(wanted for _, section, wanted in named_by(settings) if section == "endpoints")
     _check_tasks(settings, endpoints)
     models = [endpoints[one] for one in needs]
-    released = bool(models) and all(one.status == "released" for one in models)
-    if not models and not unreleased:
+    wanted = getattr(settings, "index", None)
+    if not models and wanted is None and not unreleased:
         raise Refused(
-            "No release stands behind this application: what it quotes, nobody has signed.",
+            "No release stands behind this application: neither a model nor an index that was signed.",
             got=name,
             expected="`model:` with the endpoint of a release, or `--unreleased`",
             next="catenary serve --unreleased",
         )
-    wanted = getattr(settings, "index", None)
     opened = None if wanted is None else open_index(chain, store, wanted)
+    quoted = None
+    if wanted is not None and opened is not None:
+        quoted = index_release(chain, store, wanted, opened.artifact, unreleased=unreleased)
+    signed = [one.status == "released" for one in models]
+    if opened is not None:
+        signed.append(quoted is not None and quoted.released)
+    facts: dict[str, Any] = {"app": {"name": name, "kind": settings.kind}}
     index_id = "" if opened is None else opened.artifact.id
-    stands_on = models[0].release if models else index_id or app_artifact(store, name, settings)
-    facts = {"app": {"name": name, "kind": settings.kind}} | ({"index": index_id} if index_id else {})
+    if index_id:
+        facts["index"] = index_id
+    if quoted is not None:
+        facts["index_release"] = quoted.artifact.id
+    releases = [one.release for one in models] + ([quoted.artifact.id] if quoted else [])
     own = [] if opened is None or opened.engine is None else [opened.engine]
+    engine: Engine = AppEngine(PREFIX + name, _make(settings, opened), endpoints, own, facts)
     return Served(
         name=PREFIX + name,
         task="generate",
-        engine=AppEngine(PREFIX + name, _make(settings, opened), endpoints, own, facts),
-        release=stands_on,
-        status="released" if released else "unreleased",
+        engine=engine if quoted is None else Following(engine, quoted.check),
+        release=releases[0] if releases else index_id or app_artifact(store, name, settings),
+        status="released" if signed and all(signed) else "unreleased",
         model_digest=digest(
             [settings.model_dump(mode="json"), index_id, *(one.model_digest or one.release for one in models)]
         ),

@@ -219,6 +219,12 @@ def _behind(chain: Chain, store: Store, name: str, *, unreleased: bool) -> _Behi
             next=f"catenary run {step.link.full_name}",
         )
     artifact = store.get(step.id)
+    if artifact.stage == "release_index":
+        raise InvalidInput(
+            "This release holds an index of passages, which an application quotes; an endpoint answers by a model.",
+            got=f"{name}: {step.link.full_name}",
+            expected="`apps: {name: {kind: documents, index: …}}`",
+        )
     if artifact.kind == "release":
         where = standing(store, artifact)
         released, got = where.released, where.sentence

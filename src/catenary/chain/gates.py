@@ -104,7 +104,7 @@ class Gate(Settings, ABC):
 LESS_IS_BETTER = frozenset(
     {
         *("perplexity", "reply_perplexity", "bits_per_byte", "mae", "rmse", "ece"),
-        *("ter", "self_bleu", "repetition", "misspelt", "slips"),
+        *("ter", "self_bleu", "repetition", "misspelt", "slips", "over_refused"),
     }
 )
 

@@ -152,7 +152,7 @@ class _Tracer:
             )
             for one in made.get("citations", ())
         ]
-        index = made.get("index")
+        index = made.get("index_release") or made.get("index")
         found = [self.up(self.store.get(index))] if index and self.store.has(index) else []
         return [
             Node("application", say("what the application stood on"), facts=facts, children=[*cited, *found])

@@ -64,7 +64,7 @@ def model_folder(name: str, file: Path | None, overrides: Sequence[str] = ()) ->
                     next=f"catenary run {found}",
                 )
             artifact = store.get(step.id)
-        if artifact.kind not in ("release", "model"):
+        if artifact.kind not in ("release", "model") or artifact.stage == "release_index":
             raise InvalidInput(
                 "This is no model.",
                 got=f"{name} ({artifact.kind})",

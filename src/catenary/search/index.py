@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -270,6 +270,10 @@ class SearchIndex:
             raise NotFound("The index has no such document.", got=document)
         text: str = self._documents.part(row, ("text",))["text"]
         return text
+
+    def texts(self) -> Iterator[str]:
+        """The text of every document, in their order."""
+        return (self._documents.part(row, ("text",))["text"] for row in range(len(self._documents)))
 
     def all_postings(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """(term and passage in one number, the term above; how often), in their order."""

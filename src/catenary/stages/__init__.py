@@ -26,6 +26,7 @@
     evaluate  evaluations  models side by side on held-out documents, with intervals and paired tests
     evaluate_index  evaluations  questions asked of an index, beside a control that counts words
     release   releases     compress, export, compare, judge the gates; then people sign
+    release_index  releases  an index of passages, its digests and measured figures, for people to sign
 
 A stage is a value (`chain/stage.py`): its strict settings, what it stands on, and a function that gets opened inputs
 and a staging folder and returns a report. This is the only room that knows both the chain and the crafts; the crafts
@@ -60,6 +61,7 @@ from catenary.stages.pretrain import PRETRAIN
 from catenary.stages.prune import PRUNE
 from catenary.stages.recurrent import RECURRENT
 from catenary.stages.release import RELEASE
+from catenary.stages.release_index import RELEASE_INDEX
 from catenary.stages.remember import REMEMBER
 from catenary.stages.seq2seq import SEQ2SEQ, TUNE_SEQ2SEQ
 from catenary.stages.tokenize import TOKENIZE
@@ -90,6 +92,7 @@ STAGES: tuple[Stage[Any], ...] = (
     PRETRAIN,
     EVALUATE_INDEX,
     EVALUATE,
+    RELEASE_INDEX,
     RELEASE,
 )
 

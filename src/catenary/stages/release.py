@@ -15,19 +15,19 @@ the artifact; the sign-offs, over its digests, are not. `standing.py` says wheth
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from catenary.chain.gates import Comparison, Facts, Metric, ParityGate, judge, simple_gates, verdict
+from catenary.chain.gates import Facts, ParityGate, judge, simple_gates, verdict
 from catenary.chain.stage import Estimate, ShaOf, Stage, Work
 from catenary.data.texts import texts_of
 from catenary.errors import InvalidInput
 from catenary.stages.exports import NOTHING_HELD_OUT, Exports, precisions_tried
 from catenary.stages.open_model import open_model
+from catenary.stages.release_facts import comparisons, licences, metrics, personal_data, profile
 from catenary.stages.release_settings import Precision, ReleaseSettings, check, inputs
 from catenary.store import Artifact
 
@@ -76,17 +76,17 @@ def run(work: Work[ReleaseSettings]) -> Mapping[str, Any]:
     exports.write(precision, settings.formats, work.out)
     work.progress.advance(1)
     facts = Facts(
-        metrics=_metrics(work.inputs),
-        comparisons=_comparisons(work.inputs),
+        metrics=metrics(work.inputs),
+        comparisons=comparisons(work.inputs),
         parity=cache(lambda: _agreement(work, exports, lineage)),
-        licences=_licences(lineage),
-        personal_data=cache(lambda: _personal_data(lineage)),
+        licences=licences(lineage),
+        personal_data=cache(lambda: personal_data(lineage)),
         derived="quantised" if _is_compressed(work, precision, writes=writes) else None,
         least_agreement=min(
             (gate.parity for gate in simple_gates(settings.gates) if isinstance(gate, ParityGate)),
             default=0.99,
         ),
-        profile=lambda name, rule: _profile(work, lineage, name, rule),
+        profile=lambda name, rule: profile(work, lineage, name, rule),
     )
     results = []
     for gate in settings.gates:
@@ -166,35 +166,6 @@ def _agreement(
     return exports.agreement("gguf", work.out)
 
 
-def _profile(
-    work: Work[ReleaseSettings], lineage: Sequence[Artifact], name: str, rule: str
-) -> tuple[bool, Mapping[str, Any], str]:
-    from catenary.govern.profiles import evidence_of, judge_profile, read_profile
-
-    profile = read_profile(name)
-    folder = work.base / work.settings.evidence if work.settings.evidence else work.out / "no-evidence"
-    items = sum(
-        int(one.manifest.report.get("headline", {}).get("kept", 0))
-        for one in lineage
-        if one.kind == "dataset"
-    )
-    found = judge_profile(profile, evidence_of(folder), rule=rule, corpus_items=items)
-    failed = [one.sentence for one in found.results if not one.passed]
-    evidence = {
-        "profile": found.profile,
-        "version": found.version,
-        "profile_digest": found.digest,
-        "rule": rule,
-        "corpus_items": items,
-        "requirements": {
-            one.id: {"passed": one.passed, **one.evidence, "sentence": one.sentence} for one in found.results
-        },
-    }
-    met = len(found.results) - len(failed)
-    head = f"{name}@{found.version}: {met} of {len(found.results)} requirements met"
-    return found.passed, evidence, head if found.passed else f"{head}; {failed[0]}"
-
-
 def _token_parity(work: Work[ReleaseSettings], lineage: Sequence[Artifact]) -> Mapping[str, Any]:
     """How often the export that is served finds the same token likeliest, on held-out conversations."""
     from catenary.compress import token_parity
@@ -267,34 +238,6 @@ def _tuned_on(work: Work[ReleaseSettings], lineage: Sequence[Artifact]) -> Path:
     return next(artifact.path for artifact in lineage if artifact.id == wanted)
 
 
-def _evaluations(inputs: Mapping[str, Artifact]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for role_name, artifact in inputs.items():
-        kind, _, name = role_name.partition(".")
-        if kind == "evaluation":
-            yield name, artifact.manifest.report
-
-
-def _metrics(inputs: Mapping[str, Artifact]) -> dict[str, Metric]:
-    return {
-        f"{evaluation}.{model}.{metric}": Metric(figure["value"], figure["low"], figure["high"], figure["n"])
-        for evaluation, report in _evaluations(inputs)
-        for model, figures in report["metrics"].items()
-        for metric, figure in figures.items()
-    }
-
-
-def _comparisons(inputs: Mapping[str, Artifact]) -> dict[tuple[str, str], Comparison]:
-    """Each pair both ways: a gate may name either first."""
-    found: dict[tuple[str, str], Comparison] = {}
-    for evaluation, report in _evaluations(inputs):
-        for row in report["comparisons"]:
-            first, second = (f"{evaluation}.{row[side]}.{row['metric']}" for side in ("first", "second"))
-            of = row["difference"]
-            found[first, second] = Comparison(of["value"], of["low"], of["high"], row["p"], of["n"])
-            found[second, first] = Comparison(-of["value"], -of["high"], -of["low"], row["p"], of["n"])
-    return found
-
-
 def _parity(work: Work[ReleaseSettings], lineage: Sequence[Artifact]) -> Mapping[str, Any]:
     """Agreement of the export that is served with the trained model, on the test split of what it was tuned on."""
     from catenary.compress import parity
@@ -305,27 +248,6 @@ def _parity(work: Work[ReleaseSettings], lineage: Sequence[Artifact]) -> Mapping
     if not texts:
         raise NOTHING_HELD_OUT
     return asdict(parity(load(work.inputs["from"].path).classify, load(work.out).classify, texts))
-
-
-def _licences(lineage: Sequence[Artifact]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for artifact in lineage:
-        if artifact.kind == "collection" or artifact.stage == "adopt":
-            report = artifact.manifest.report
-            found.setdefault(report["licence"], []).append(report["source"])
-    return found
-
-
-def _personal_data(lineage: Sequence[Artifact]) -> Mapping[str, int]:
-    """Personal data of every kind that is known, in the training texts of every dataset behind the model."""
-    from catenary.data import find
-
-    found: Counter[str] = Counter()
-    for artifact in lineage:
-        if artifact.kind == "dataset":
-            for text in texts_of(artifact.path, "train"):
-                found.update(span.kind for span in find(text))
-    return dict(sorted(found.items()))
 
 
 RELEASE = Stage(

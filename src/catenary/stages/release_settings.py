@@ -4,13 +4,13 @@ goes together."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from catenary.access.roles import role
-from catenary.chain.gates import AnyGate, MetricGate, ParityGate, simple_gates
+from catenary.chain.gates import AnyGate, Gate, MetricGate, ParityGate, simple_gates
 from catenary.chain.stage import Ref, Settings, references
 from catenary.errors import InvalidInput
 from catenary.stages.chat import ChatStageSettings, PreferenceStageSettings
@@ -46,6 +46,14 @@ ENCODER_DECODER: Mapping[Format, frozenset[Precision]] = {
 SMALL_FORMATS = {"openvino", "gguf"}
 
 
+def _roles(names: list[str]) -> list[str]:
+    return sorted({role(name).name for name in names})
+
+
+Signers = Annotated[list[str], AfterValidator(_roles)]
+"""The roles that must sign."""
+
+
 class ReleaseSettings(Settings):
     """What is released, how it is compressed, what it must pass, who must sign."""
 
@@ -60,12 +68,7 @@ class ReleaseSettings(Settings):
         None, description="a folder of <requirement>.jsonl files, which profile gates count"
     )
     gates: list[AnyGate] = Field(default=[])
-    sign_off: list[str] = Field(default=["training_engineer", "compliance"], min_length=1)
-
-    @field_validator("sign_off")
-    @classmethod
-    def _roles(cls, value: list[str]) -> list[str]:
-        return sorted({role(name).name for name in value})
+    sign_off: Signers = Field(default=["training_engineer", "compliance"], min_length=1)
 
     @model_validator(mode="after")
     def _one_choice(self) -> ReleaseSettings:
@@ -90,42 +93,47 @@ class ReleaseSettings(Settings):
 
 def inputs(settings: ReleaseSettings) -> Mapping[str, str]:
     """The model, and every evaluation that a gate speaks of (`quality.sentiment.accuracy`)."""
-    evaluations = {
-        name.split(".")[0]
-        for gate in simple_gates(settings.gates)
-        if isinstance(gate, MetricGate)
-        for name in (gate.metric, gate.better_than)
-        if name is not None
-    }
-    return references(settings) | {
-        f"evaluation.{name}": f"evaluations.{name}" for name in sorted(evaluations)
-    }
+    return references(settings) | evaluations_of(settings.gates)
+
+
+def evaluations_of(gates: Sequence[Gate]) -> dict[str, str]:
+    """role → link of every evaluation that a gate speaks of."""
+    named = {name.split(".")[0] for name in _named(gates)}
+    return {f"evaluation.{name}": f"evaluations.{name}" for name in sorted(named)}
+
+
+def _named(gates: Sequence[Gate]) -> list[str]:
+    """The figures that gates speak of."""
+    asked = [gate for gate in simple_gates(gates) if isinstance(gate, MetricGate)]
+    return [name for gate in asked for name in (gate.metric, gate.better_than) if name is not None]
 
 
 def check(settings: ReleaseSettings, stands_on: Mapping[str, BaseModel]) -> None:
     """Every figure that a gate speaks of is one that its evaluation will measure; what writes is released whole."""
     _check_formats(settings, stands_on["from"])
-    for gate in simple_gates(settings.gates):
-        for name in (gate.metric, gate.better_than) if isinstance(gate, MetricGate) else ():
-            if name is None:
-                continue
-            evaluation, _, figure = name.partition(".")
-            asked = stands_on[f"evaluation.{evaluation}"]
-            assert isinstance(asked, EvaluateSettings | EvaluateIndexSettings)
-            of, _, metric = figure.partition(".")
-            measured = [
-                f"{one}.{metric}"
-                for one in asked.of
-                for metric in asked.metrics or METRICS
-                if metric != "confusion"
-            ]
-            if of not in asked.of or metric == "confusion" or not asked.measures(metric):
-                raise InvalidInput(
-                    "A gate asks for a metric that was not measured.",
-                    got=name,
-                    expected="one of: {names}",
-                    names=", ".join(f"{evaluation}.{one}" for one in measured),
-                )
+    check_figures(settings.gates, stands_on)
+
+
+def check_figures(gates: Sequence[Gate], stands_on: Mapping[str, BaseModel]) -> None:
+    """Raises InvalidInput for a figure that its evaluation does not measure."""
+    for name in _named(gates):
+        evaluation, _, figure = name.partition(".")
+        asked = stands_on[f"evaluation.{evaluation}"]
+        assert isinstance(asked, EvaluateSettings | EvaluateIndexSettings)
+        of, _, metric = figure.partition(".")
+        measured = [
+            f"{one}.{metric}"
+            for one in asked.of
+            for metric in asked.metrics or METRICS
+            if metric != "confusion"
+        ]
+        if of not in asked.of or metric == "confusion" or not asked.measures(metric):
+            raise InvalidInput(
+                "A gate asks for a metric that was not measured.",
+                got=name,
+                expected="one of: {names}",
+                names=", ".join(f"{evaluation}.{one}" for one in measured),
+            )
 
 
 def holds_of(model: BaseModel) -> Mapping[Format, frozenset[Precision]]:

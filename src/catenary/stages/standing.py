@@ -66,20 +66,26 @@ class Standing:
 
 
 def digests_of(store: Store, release: Artifact) -> DigestSet:
-    """What a sign-off is over: the release's bytes, its model, all its data, the gates' evidence, the rules."""
+    """What a sign-off is over: the release's bytes, its model or index, its data, the gates' evidence, the rules."""
     lineage = store.ancestors(release.id)
     data = sorted(row.id for row in lineage if row.kind in ("collection", "dataset"))
     return DigestSet(
         release=digest(
             ["release", release.id, {name: entry.sha256 for name, entry in release.manifest.files.items()}]
         ),
-        model=release.manifest.inputs["from"],
+        model=released_id(release),
         data=digest(["data", data]),
         evidence=digest(["evidence", release.manifest.report["gates"]]),
         profile=digest(
             ["profile", release.manifest.settings["gates"], release.manifest.settings["sign_off"]]
         ),
     )
+
+
+def released_id(release: Artifact) -> str:
+    """The model that was released, or the index of passages."""
+    inputs = release.manifest.inputs
+    return inputs.get("from") or inputs["index"]
 
 
 def standing(store: Store, release: Artifact) -> Standing:

@@ -54,6 +54,11 @@ class Dossier:
         return [one for one in self.lineage if one.kind == kind]
 
     @property
+    def holds_index(self) -> bool:
+        """Whether an index of passages was released, and no model."""
+        return "from" not in self.release.inputs
+
+    @property
     def model(self) -> Made:
         """The model that was released."""
         return self._by_id(self.release.inputs["from"])

@@ -14,7 +14,9 @@ from catenary.govern.documents.words import LANGS
 
 
 def documents(dossier: Dossier) -> dict[str, str]:
-    """file name → text. The same manifests give the same bytes."""
+    """file name → text. The same manifests give the same bytes. Of an index's release: its data cards."""
+    if dossier.holds_index:
+        return {f"data-card.{lang}.md": data_card(dossier, lang) for lang in LANGS}
     made = {"bom.cdx.json": bill_of_materials(dossier)}
     for lang in LANGS:
         made[f"model-card.{lang}.md"] = model_card(dossier, lang)
