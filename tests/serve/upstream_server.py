@@ -23,6 +23,7 @@ class UpstreamServer:
     def __init__(self, port: int = 0) -> None:
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
+        self.traces: list[str | None] = []
         self.go, self._over = threading.Event(), threading.Event()
         self._plan: deque[int | str] = deque()
         here = self
@@ -65,6 +66,7 @@ class UpstreamServer:
         """As at the start."""
         self.asked.clear()
         self.keys.clear()
+        self.traces.clear()
         self._plan.clear()
         self.go.clear()
 
@@ -73,6 +75,7 @@ class UpstreamServer:
         does: int | str = self._plan.popleft() if self._plan else 200
         self.asked.append({"path": to.path, **body})
         self.keys.append(to.headers.get("authorization"))
+        self.traces.append(to.headers.get("traceparent"))
         if does == "hang":
             self._over.wait()
             to.close_connection = True

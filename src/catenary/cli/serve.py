@@ -44,8 +44,10 @@ def command(
     file: Path | None,
     overrides: tuple[str, ...],
 ) -> None:
+    from catenary.serve.spans import start
     from catenary.server import console, gateway, run
 
+    start()
     if log_json:
         from catenary.serve.logs import log_as_json
 

@@ -7,6 +7,8 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
+from inspect import signature
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -48,8 +50,13 @@ def create_app(gateway: Gateway, pages: ASGIApp | None = None) -> FastAPI:
             await gateway.ledger.close()
             await asyncio.gather(*(engine.close() for engine in engines))
 
+    # FastAPI's own spans and logs (from 0.16x on) hold what was asked; ours (spans.py) do not.
+    silent: dict[str, Any] = {}
+    if "telemetry" in signature(FastAPI).parameters:
+        silent["telemetry"] = {"tracing": False, "metrics": False, "logs": False}
     # The interactive pages load scripts from a CDN; /openapi.json stays.
     app = FastAPI(
+        **silent,
         title="Catenary",
         version=__version__,
         docs_url=None,

@@ -6,15 +6,18 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from catenary.errors import CatenaryError
 from catenary.messages import say
 from catenary.serve.errors import CLIENT_GONE, FAULT, OVERLOADED, ApiError, Kind, envelope, headers, kind_of
 from catenary.serve.gateway import Gateway
+from catenary.serve.spans import around
 
 log = logging.getLogger("catenary.serve")
 
@@ -49,11 +52,17 @@ class Frame:
         started = time.perf_counter()
         traffic = self._gateway.traffic
         traffic.open += 1
+        cut: Exception | None = None
+        span, spanned = None, ExitStack()
+        if scope["path"].startswith("/v1/") and scope["method"] == "POST":
+            headers = Headers(scope=scope)
+            span = spanned.enter_context(around(scope["method"], scope["path"][:200], headers))
         try:
             await self._answer(scope, receive, send_with_id)
         except Exception as fault:
             # What was raised after the headers were out comes wrapped, for no handler can tell it any more.
             error = fault.__cause__ if isinstance(fault, RuntimeError) and fault.__cause__ else fault
+            cut = error if isinstance(error, Exception) else fault
             if isinstance(error, ApiError) and error.kind is CLIENT_GONE:
                 status = CLIENT_GONE.status
             elif isinstance(error, ApiError) and error.kind is not FAULT and not status:
@@ -71,6 +80,9 @@ class Frame:
                 await told(FAULT, say("The server failed to answer."))(scope, receive, send_with_id)
         finally:
             traffic.open -= 1
+            if span is not None:
+                span.end(status, None if whole else cut)
+            spanned.close()
             self._note(scope, request_id, status, time.perf_counter() - started)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,6 +15,7 @@ from catenary.serve.callers import Caller
 from catenary.serve.gateway import Gateway, attempt_of, caller_of, opted_out, request_id_of
 from catenary.serve.receipts import Receipt, new_receipt_id
 from catenary.serve.served import Served
+from catenary.serve.spans import tell_answered, tell_asked
 
 STATUS_HEADER = "x-catenary-release-status"
 RECEIPT_HEADER = "x-catenary-receipt"
@@ -41,6 +42,7 @@ class Asking:
         cls, gateway: Gateway, request: Request, served: Served, task: str, *, store: bool = True
     ) -> Asking:
         """`store` False: the client says in its body that nothing be kept."""
+        tell_asked(task, served.name)
         caller = caller_of(request)
         keep = served.keep_texts and caller.keeps_texts and store and not opted_out(request)
         app = served.app or request.headers.get("x-catenary-app", "")[:256] or None
@@ -67,7 +69,7 @@ class Asking:
     def receipt(self, **values: Any) -> Receipt:
         """The receipt as it stands now."""
         spent = (values.get("input_tokens") or 0) + values.get("output_tokens", 0)
-        return Receipt(
+        made = Receipt(
             **{
                 "id": self.receipt_id,
                 "at": self.at,
@@ -87,6 +89,8 @@ class Asking:
                 **values,
             }
         )
+        tell_answered(made)
+        return made
 
 
 def receipt_headers(receipt: Receipt) -> dict[str, str]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from catenary.errors import NotFound
 from catenary.serve.engine import Delta, EngineState, Labelled, Logprob, Spent, Vectors, WriteJob
 from catenary.serve.errors import INPUT_TOO_LONG, INVALID_REQUEST, UNSUPPORTED, UPSTREAM_GONE, ApiError
+from catenary.serve.spans import hand_on
 
 if TYPE_CHECKING:
     import aiohttp
@@ -131,11 +132,13 @@ class Upstream:
         """An answer of 200, tried again where that may help. Raises ApiError."""
         import aiohttp
 
+        headers: dict[str, str] = {}
+        hand_on(headers)
         for attempt in range(self._retries + 1):
             if self._session is None or time.monotonic() < self._closed_until:
                 raise ApiError("The upstream server does not answer.", UPSTREAM_GONE)
             try:
-                response = await self._session.post(f"{self._url}{path}", json=body)
+                response = await self._session.post(f"{self._url}{path}", json=body, headers=headers)
             except (aiohttp.ClientError, TimeoutError, OSError):
                 self._failed()
             else:

@@ -1,0 +1,169 @@
+"""OpenTelemetry spans: what they say of an answer and of a failure, whose they are, and that they hold no text."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from starlette.testclient import TestClient
+
+from catenary.errors import InvalidInput, NotFound
+from catenary.serve.admission import Admission
+from catenary.serve.app import create_app
+from catenary.serve.callers import Callers
+from catenary.serve.gateway import Gateway
+from catenary.serve.ledger import Ledger
+from catenary.serve.limits import Limits
+from catenary.serve.metrics import Metrics
+from catenary.serve.served import Served
+from catenary.serve.spans import start
+from catenary.serve.upstream import Upstream
+from tests.serve.chains import serving, upstream, write_chain
+from tests.serve.upstream_server import UpstreamServer
+
+PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+SECRET = "the caller's own words"
+CHAT: Any = {"model": "words", "messages": [{"role": "user", "content": SECRET}], "max_tokens": 4, "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def exporter() -> InMemorySpanExporter:
+    kept, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    trace.set_tracer_provider(provider)
+    return kept
+
+
+@pytest.fixture(scope="module")
+def there() -> Iterator[UpstreamServer]:
+    with UpstreamServer() as one:
+        yield one
+
+
+@pytest.fixture
+def http(there: UpstreamServer, exporter: InMemorySpanExporter) -> Iterator[TestClient]:
+    limits = Limits()
+    engine = Upstream(there.url, "theirs", retries=0)
+    gateway = Gateway(
+        endpoints={"words": Served("words", "generate", engine, "rel-1", "released", "d1")},
+        ledger=Ledger(lambda _: None),
+        get_receipt=lambda _: {},
+        trace=lambda _: {},
+        limits=limits,
+        admission=Admission(limits),
+        callers=Callers(),
+        metrics=Metrics(),
+    )
+    there.forget()
+    with TestClient(create_app(gateway), raise_server_exceptions=False) as client:
+        exporter.clear()
+        yield client
+
+
+def spans(exporter: InMemorySpanExporter) -> list[ReadableSpan]:
+    return list(exporter.get_finished_spans())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_has_a_span_below_its_callers(
+    http: TestClient, exporter: InMemorySpanExporter, there: UpstreamServer, stream: bool
+) -> None:
+    told = http.post("/v1/chat/completions", json={**CHAT, "stream": stream}, headers={"traceparent": PARENT})
+    assert told.status_code == 200
+    [span] = spans(exporter)
+    assert span.name == "chat words"
+    assert span.context is not None
+    assert span.parent is not None
+    assert f"{span.context.trace_id:032x}" == PARENT.split("-")[1]
+    assert f"{span.parent.span_id:016x}" == PARENT.split("-")[2]
+    assert there.traces == [f"00-{span.context.trace_id:032x}-{span.context.span_id:016x}-01"]
+    said = dict(span.attributes or {})
+    expected = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "catenary",
+        "gen_ai.request.model": "words",
+        "gen_ai.request.max_tokens": 4,
+        "gen_ai.request.seed": 3,
+        "gen_ai.request.stream": stream,
+        "gen_ai.response.finish_reasons": ("length",),
+        "gen_ai.usage.input_tokens": 5,
+        "gen_ai.usage.output_tokens": 4,
+        "gen_ai.response.id": told.headers["x-catenary-receipt"],
+        "catenary.release": "rel-1",
+        "http.response.status_code": 200,
+    }
+    assert expected.items() <= said.items()
+    assert span.status.status_code is trace.StatusCode.UNSET
+    assert SECRET not in span.to_json()
+    assert "word word" not in span.to_json()
+
+
+def test_without_a_caller_s_trace_a_new_one_begins(
+    http: TestClient, exporter: InMemorySpanExporter, there: UpstreamServer
+) -> None:
+    for wrong in ({}, {"traceparent": "nonsense"}):
+        assert http.post("/v1/chat/completions", json=CHAT, headers=wrong).status_code == 200
+    first, second = spans(exporter)
+    assert first.parent is second.parent is None
+    assert first.context is not None
+    assert second.context is not None
+    assert first.context.trace_id != second.context.trace_id
+
+
+def test_failures_are_told_without_their_words(
+    http: TestClient, exporter: InMemorySpanExporter, there: UpstreamServer
+) -> None:
+    there.next(500, 400)
+    assert http.post("/v1/chat/completions", json=CHAT).status_code == 503
+    assert http.post("/v1/chat/completions", json=CHAT).status_code == 400
+    assert http.post("/v1/chat/completions", json={"model": SECRET}).status_code == 400
+    there.next("cut")
+    with contextlib.suppress(Exception):  # the test client hands on what breaks the connection
+        http.post("/v1/chat/completions", json={**CHAT, "stream": True})
+    failed, refused, unread, broken = spans(exporter)
+    assert (failed.name, (failed.attributes or {})["error.type"]) == ("chat words", "503")
+    assert failed.status.status_code is broken.status.status_code is trace.StatusCode.ERROR
+    assert refused.status.status_code is unread.status.status_code is trace.StatusCode.UNSET
+    assert (broken.attributes or {})["catenary.outcome"] == "cut"
+    assert SECRET not in "".join(one.to_json() for one in spans(exporter))
+
+
+def test_what_asks_no_model_has_no_span(http: TestClient, exporter: InMemorySpanExporter) -> None:
+    for path in ("/health", "/ready", "/metrics", "/v1/models"):
+        assert http.get(path).status_code == 200
+    assert spans(exporter) == []
+
+
+def test_the_environment_says_where_spans_go(tmp_path: Path, there: UpstreamServer) -> None:
+    folder = write_chain(tmp_path, endpoints={"words": upstream(there.url)})
+    with serving(folder, OTEL_TRACES_EXPORTER="console") as one:
+        with one.http() as http:
+            assert http.post("/v1/chat/completions", json=CHAT).status_code == 200
+        one.process.send_signal(signal.SIGTERM)
+        out, _ = one.process.communicate(timeout=60)
+    assert one.process.returncode == 0
+    told = json.loads(out[out.index("{\n") :])
+    assert told["name"] == "chat words"
+    assert told["resource"]["attributes"]["service.name"] == "catenary"
+
+
+def test_an_exporter_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "nonsense")
+    with pytest.raises(InvalidInput, match="exporter"):
+        start()
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    try:
+        import opentelemetry.exporter.otlp.proto.http  # type: ignore[import-not-found]  # noqa: F401
+    except ModuleNotFoundError:
+        with pytest.raises(NotFound, match="OpenTelemetry"):
+            start()
