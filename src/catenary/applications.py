@@ -15,7 +15,7 @@ from typing import Any
 from catenary.apps import App, Conversation, Note, documents
 from catenary.apps.assistant import AssistantRules, assistant
 from catenary.apps.documents import DocumentRules
-from catenary.apps.port import ChatModel, Classify, Embed
+from catenary.apps.port import ChatModel, Classify, Embed, Screen, Screened
 from catenary.apps.proofread import proofread
 from catenary.apps.risk import in_field
 from catenary.apps.structured import classify, extract
@@ -46,6 +46,7 @@ from catenary.search.bars import Bars
 from catenary.serve.engine import Delta, Engine, EngineState, Labelled, Made, Spent, Vectors, WriteJob
 from catenary.serve.errors import INVALID_REQUEST, UNSUPPORTED, ApiError
 from catenary.serve.following import Following
+from catenary.serve.guard import OPEN, Guard
 from catenary.serve.local_engine import LocalEngine, command_for
 from catenary.serve.served import Served
 from catenary.stages.released_index import index_release
@@ -265,7 +266,13 @@ def open_index(chain: Chain, store: Store, name: str) -> OpenedIndex:
 
 
 def open_app(
-    chain: Chain, store: Store, name: str, endpoints: Mapping[str, Served], *, unreleased: bool = False
+    chain: Chain,
+    store: Store,
+    name: str,
+    endpoints: Mapping[str, Served],
+    *,
+    guard: Guard = OPEN,
+    unreleased: bool = False,
 ) -> Served:
     """The application of this name over these endpoints.
 
@@ -299,7 +306,7 @@ def open_app(
         facts["index_release"] = quoted.artifact.id
     releases = [one.release for one in models] + ([quoted.artifact.id] if quoted else [])
     own = [] if opened is None or opened.engine is None else [opened.engine]
-    engine: Engine = AppEngine(PREFIX + name, _make(settings, opened), endpoints, own, facts)
+    engine: Engine = AppEngine(PREFIX + name, _make(settings, opened, _screen(guard)), endpoints, own, facts)
     return Served(
         name=PREFIX + name,
         task="generate",
@@ -353,13 +360,26 @@ def _check_tasks(settings: AppSettings, endpoints: Mapping[str, Served]) -> None
             )
 
 
-def _make(settings: AppSettings, opened: OpenedIndex | None) -> Make:
-    make = _maker(settings, opened)
+def _screen(guard: Guard) -> Screen:
+    """The guard's rules for passages, as applications see them."""
+
+    async def screen(texts: Sequence[str]) -> Screened:
+        checked = await guard.check_passages(texts)
+        return Screened(
+            [None if one.blocked else one.texts[0] for one in checked],
+            [(row, verdict.to_json()) for row, one in enumerate(checked) for verdict in one.verdicts],
+        )
+
+    return screen
+
+
+def _make(settings: AppSettings, opened: OpenedIndex | None, screen: Screen) -> Make:
+    make = _maker(settings, opened, screen)
     field = settings.risk
     return make if field is None else lambda tools: in_field(make(tools), field)
 
 
-def _maker(settings: AppSettings, opened: OpenedIndex | None) -> Make:
+def _maker(settings: AppSettings, opened: OpenedIndex | None, screen: Screen) -> Make:
     match settings:
         case DocumentsSettings():
             assert opened is not None
@@ -370,7 +390,9 @@ def _maker(settings: AppSettings, opened: OpenedIndex | None) -> Make:
                 Bars(settings.least, settings.least_cosine),
                 settings.not_found,
             )
-            return lambda tools: documents(index, rules=rules, model=tools.model(settings.model), embed=embed)
+            return lambda tools: documents(
+                index, rules=rules, model=tools.model(settings.model), embed=embed, screen=screen
+            )
         case AssistantSettings():
             hours = {DAYS.index(day): hours for day, hours in settings.hours.items()}
             known = AssistantRules(settings.faq, hours, settings.upset, settings.above, settings.instruction)
@@ -378,7 +400,9 @@ def _maker(settings: AppSettings, opened: OpenedIndex | None) -> Make:
                 known,
                 documents=None
                 if opened is None
-                else documents(opened.index, model=tools.model(settings.model), embed=opened.embed),
+                else documents(
+                    opened.index, model=tools.model(settings.model), embed=opened.embed, screen=screen
+                ),
                 model=tools.model(settings.model),
                 label=tools.classify(settings.sentiment),
             )

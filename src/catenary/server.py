@@ -64,7 +64,10 @@ def gateway(chain: Chain, store: Store, *, unreleased: bool = False) -> Gateway:
             next="catenary schema",
         )
     served = {name: open_served(chain, store, name, unreleased=unreleased) for name in settings.endpoints}
-    apps = {name: open_app(chain, store, name, served, unreleased=unreleased) for name in chain.apps}
+    guard = _guard(chain, served)
+    apps = {
+        name: open_app(chain, store, name, served, guard=guard, unreleased=unreleased) for name in chain.apps
+    }
     limits = replace(Limits(), **settings.limits.model_dump(exclude_none=True))
     made = Gateway(
         endpoints={**served, **{one.name: one for one in apps.values()}},
@@ -80,7 +83,7 @@ def gateway(chain: Chain, store: Store, *, unreleased: bool = False) -> Gateway:
         admission=Admission(limits),
         callers=Callers(KeySource(lambda: _api_keys(store), lambda day: _spent(store, day))),
         metrics=Metrics(),
-        guard=_guard(chain, served),
+        guard=guard,
         cache=None if settings.cache is None else Cache(settings.cache.megabytes << 20),
         label=None if settings.label is None else Label(settings.label.producer, settings.label.visible),
         add_feedback=lambda receipt, kind, body, consent, licence: store.add_feedback(
@@ -338,6 +341,7 @@ def _guard(chain: Chain, served: Mapping[str, Served]) -> Guard:
 
     return Guard(
         tuple(made(rule) for rule in chain.serve.guard.input),
+        tuple(made(rule) for rule in chain.serve.guard.passages),
         tuple(made(rule) for rule in chain.serve.guard.output),
     )
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pytest
 
 from catenary.apps import App, documents
 from catenary.apps.documents import DocumentRules
+from catenary.apps.port import Screened
 from catenary.search import SearchIndex, build_search
 from tests.apps.ports import Scripted, told
 
@@ -84,6 +86,28 @@ def test_where_a_model_makes_everything_up_the_documents_are_quoted(index: Searc
     text, notes = said(documents(index, model=model), "How hot should the water for coffee be?")
     assert "The water should have 93 degrees." in text
     assert notes["template"]["name"] == "documents/quote"
+
+
+def test_what_the_guard_blocks_is_neither_read_nor_quoted(index: SearchIndex) -> None:
+    async def screen(texts: Sequence[str]) -> Screened:
+        blocked = [row for row, text in enumerate(texts) if "Grind" in text]
+        return Screened(
+            [None if row in blocked else text.replace("dark tin", "[TIN]") for row, text in enumerate(texts)],
+            [(row, {"rule": "injection", "action": "block"}) for row in blocked],
+        )
+
+    model = Scripted("The water should have 93 degrees.", "Store beans in a dark tin.")
+    text, notes = said(
+        documents(index, model=model, screen=screen), "How hot should the water for coffee be?"
+    )
+    assert "93" not in text
+    assert "93 degrees" not in str(model.asked)
+    assert notes["guard"][0]["rule"] == "injection"
+    assert notes["guard"][0]["passage"].startswith("coffee.md:")
+
+    said(documents(index, model=model, screen=screen), "Where should I store coffee beans?")
+    assert "[TIN]" in model.asked[-1][-1]["content"]
+    assert "dark tin" not in model.asked[-1][-1]["content"]
 
 
 def test_a_model_that_repeats_itself_is_stopped(index: SearchIndex) -> None:

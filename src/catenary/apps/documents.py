@@ -4,7 +4,8 @@
    with the one before it.
 2. Where no passage speaks of enough of it, that is the answer: it is not in the documents.
 3. Without a model the best sentences are quoted. With one, it writes from the passages; each of its sentences is kept
-   only where a passage supports it, and where none is, sentences are quoted after all.
+   only where a passage supports it, and where none is, sentences are quoted after all. Before a model reads,
+   the guard does: what it blocks is neither read nor quoted.
 4. Every sentence bears the number of its source; the sources stand below, and in the notes with their places.
 """
 
@@ -18,7 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from catenary.apps.port import App, ChatModel, Conversation, Embed, Note, Piece, language_of
+from catenary.apps.port import (
+    App,
+    ChatModel,
+    Conversation,
+    Embed,
+    Note,
+    Piece,
+    Screen,
+    Screened,
+    language_of,
+    unscreened,
+)
 from catenary.apps.templates import template
 from catenary.data.sentences import sentence_spans
 from catenary.messages import Language, say
@@ -66,9 +78,10 @@ def documents(
     rules: DocumentRules | None = None,
     model: ChatModel | None = None,
     embed: Embed | None = None,
+    screen: Screen = unscreened,
 ) -> App:
-    """The application. `embed` is the model that made the index's vectors."""
-    return _Documents(index, rules or DocumentRules(), model, embed)
+    """The application. `embed` is the model that made the index's vectors; `screen` reads before `model` does."""
+    return _Documents(index, rules or DocumentRules(), model, embed, screen)
 
 
 @dataclass(slots=True)
@@ -117,21 +130,33 @@ class _Answer:
 
 class _Documents:
     def __init__(
-        self, index: SearchIndex, rules: DocumentRules, model: ChatModel | None, embed: Embed | None
+        self,
+        index: SearchIndex,
+        rules: DocumentRules,
+        model: ChatModel | None,
+        embed: Embed | None,
+        screen: Screen,
     ) -> None:
-        self.index, self.rules, self.model, self.embed = index, rules, model, embed
+        self.index, self.rules, self.model, self.embed, self.screen = index, rules, model, embed, screen
 
     async def __call__(self, conversation: Conversation) -> AsyncIterator[Piece]:
         language = conversation.language
         got = await self.retrieve(conversation)
         yield Note({"retrieved": [_told(one) for one in got.found], "answered": got.answerable})
+        texts = [one.passage.text for one in got.found]
+        if self.model is not None and got.answerable:
+            screened = await self.screen(texts)
+            if screened.verdicts:
+                ids = [one.passage.id for one in got.found]
+                yield Note({"guard": [{"passage": ids[row], **told} for row, told in screened.verdicts]})
+            got, texts = _without_blocked(got, screened)
         if not got.answerable:
             yield self.rules.not_found or say("This is not in the documents.", lang=language)
             return
         answer = _Answer()
         written = 0
         if self.model is not None:
-            async for piece in self._written(got, answer, conversation, language):
+            async for piece in self._written(got, texts, answer, conversation, language):
                 written += isinstance(piece, str)
                 yield piece
         if not written:
@@ -176,12 +201,17 @@ class _Documents:
             yield before + answer.cite(" ".join(quote.text.split()), quote.passage, quote.start, quote.end)
 
     async def _written(
-        self, got: Retrieved, answer: _Answer, conversation: Conversation, language: Language
+        self,
+        got: Retrieved,
+        texts: Sequence[str],
+        answer: _Answer,
+        conversation: Conversation,
+        language: Language,
     ) -> AsyncIterator[Piece]:
-        """What the model writes, as far as the passages support it, sentence by sentence."""
+        """What the model writes from `texts`, as far as the passages support it, sentence by sentence."""
         assert self.model is not None
         read = [one.passage for one in got.found[: self.rules.passages]]
-        passages = "\n\n".join(f"[{number}] {one.text}" for number, one in enumerate(read, 1))
+        passages = "\n\n".join(f"[{number}] {text}" for number, text in enumerate(texts[: len(read)], 1))
         ask = f"{passages}\n\n{say('Question', lang=language)}: {got.question}"
         messages = [{"role": "system", "content": PROMPT[language]}, {"role": "user", "content": ask}]
         yield Note({"template": template("documents/write", PROMPT[language]), "model": self.model.name})
@@ -230,6 +260,13 @@ async def _sentences(pieces: AsyncIterator[str]) -> AsyncIterator[str]:
                 held = held[spans[-1][0] :]
     for start, end in sentence_spans(held):
         yield held[start:end]
+
+
+def _without_blocked(got: Retrieved, screened: Screened) -> tuple[Retrieved, list[str]]:
+    """What may be read, and its texts as they may be; a blocked passage is not quoted either."""
+    allowed = [(one, text) for one, text in zip(got.found, screened.texts, strict=True) if text is not None]
+    found = [one for one, _ in allowed]
+    return Retrieved(got.question, found, bool(found)), [text for _, text in allowed]
 
 
 def _bare(sentence: str) -> str:

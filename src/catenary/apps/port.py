@@ -70,6 +70,23 @@ Classify = Callable[[Sequence[str]], Awaitable[list[Mapping[str, float]]]]
 """Texts → the probabilities of their labels, most probable first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """Passages as a model may read them, None where it may not; what the guard said, each with the passage's row."""
+
+    texts: Sequence[str | None]
+    verdicts: Sequence[tuple[int, Mapping[str, Any]]] = ()
+
+
+Screen = Callable[[Sequence[str]], Awaitable[Screened]]
+"""What reads passages before a model does: who wrote a document may have meant to be obeyed."""
+
+
+async def unscreened(texts: Sequence[str]) -> Screened:
+    """A `Screen` that lets everything pass."""
+    return Screened(texts)
+
+
 class ChatModel(Protocol):
     """A model that writes, by its endpoint."""
 

@@ -7,6 +7,7 @@ serve:
     big:       {upstream: {urls: ["http://gpu1:8000/v1"], model: qwen, api_key: env:VLLM_KEY}}
   guard:
     input:  [{injection: {}}, {redact: {kinds: [phone, id_number]}}, {length: {most: 8000}}]
+    passages: [{injection: {}}, {redact: {kinds: [phone]}}]    # of documents, before a model reads them
     output: [{keywords: {lists: [abuse]}}, {classifier: {endpoint: safety, labels: [unsafe], above: 0.8}}]
   label: {producer: ACME, visible: "（AI 生成）"}
   retention_days: 30
@@ -134,9 +135,10 @@ class GuardRule(Settings):
 
 
 class GuardSettings(Settings):
-    """Rules on what is asked and on what is answered, in order."""
+    """Rules on what is asked, on passages that a model is about to read, and on what is answered, in order."""
 
     input: list[GuardRule] = Field(default=[])
+    passages: list[GuardRule] = Field(default=[GuardRule(injection=InjectionRule())])
     output: list[GuardRule] = Field(default=[])
 
 

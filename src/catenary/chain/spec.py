@@ -125,7 +125,7 @@ def check(file: ChainFile, stages: Sequence[Stage[Any]]) -> Chain:
             names = [link.name for link in links if link.section == section]
             if wanted is not None and wanted not in names:
                 raise _no_such(file, ("serve", "endpoints", endpoint, key), wanted, names, section)
-    for side in ("input", "output"):
+    for side in ("input", "passages", "output"):
         rules: list[GuardRule] = getattr(serve.guard, side)
         for number, rule in enumerate(rules):
             wanted = None if rule.classifier is None else rule.classifier.endpoint

@@ -1,4 +1,4 @@
-"""The guard: rules on what is asked and on what is answered, each with a verdict that the receipt keeps.
+"""The guard: rules on what is asked, retrieved and answered, each with a verdict that the receipt keeps.
 
     rules.py      keywords, personal data, injection, length, topics, a classifier of one's own
     output.py     the same rules over a text that is still being written
@@ -17,7 +17,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from catenary.serve.guard.output import OutputGuard
-from catenary.serve.guard.rules import Found, Rule, Verdict
+from catenary.serve.guard.rules import Found, Rule, Side, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Guard:
     """The rules of a gateway or an endpoint."""
 
     input: tuple[Rule, ...] = field(default=())
+    passages: tuple[Rule, ...] = field(default=())
     output: tuple[Rule, ...] = field(default=())
 
     async def check_input(self, texts: Sequence[str], operators: Collection[int] = ()) -> Checked:
@@ -56,9 +57,23 @@ class Guard:
                     passed[at] = found.text
         return Checked(tuple(passed), tuple(verdicts))
 
+    async def check_passages(self, texts: Sequence[str]) -> list[Checked]:
+        """Every rule on every passage that a model is about to read; one that is blocked it must not see."""
+        return [await _checked("passages", self.passages, text) for text in texts]
+
     def of_output(self) -> OutputGuard:
         """The rules over one answer."""
         return OutputGuard(self.output)
+
+
+async def _checked(side: Side, rules: Sequence[Rule], text: str) -> Checked:
+    verdicts = []
+    for rule in rules:
+        found = await rule.judge(text)
+        if found is not None:
+            verdicts.append(Verdict(side, rule.name, found.action, found.detail))
+            text = found.text
+    return Checked((text,), tuple(verdicts))
 
 
 OPEN = Guard()

@@ -12,13 +12,14 @@ from catenary.data.personal_data import find
 from catenary.data.redact import redacted
 
 Action = Literal["block", "flag", "redact"]
+Side = Literal["input", "passages", "output"]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a rule said, as the receipt keeps it."""
 
-    side: Literal["input", "output"]
+    side: Side
     rule: str
     action: Action
     detail: Mapping[str, Any] = field(default_factory=dict)
