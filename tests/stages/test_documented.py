@@ -19,6 +19,7 @@ PAGES = (
     "docs/finetuning.md",
     "docs/sources.md",
     "docs/sources.zh.md",
+    "docs/notes.zh.md",
 )
 
 

@@ -1,4 +1,4 @@
-"""`catenary feedback list | accept | reject | export`"""
+"""`catenary feedback correct | list | accept | reject | export`"""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from catenary.cli import render
 from catenary.cli.options import example, file_option, json_option, open_home, print_json
+from catenary.errors import InvalidInput, NotFound
 from catenary.files import write_whole
 from catenary.messages import say
 
@@ -18,11 +19,56 @@ from catenary.messages import say
     "feedback",
     help=say("Review what users said of answers, and make a dataset of what people accepted."),
     epilog=example(
+        "catenary feedback correct --last 'Use water of 80 degrees.' --licence CC0-1.0\n"
         "catenary feedback list\ncatenary feedback accept 3 --by ann\ncatenary feedback export corrections"
     ),
 )
 def command() -> None:
     """The group."""
+
+
+@command.command(
+    "correct",
+    help=say("Say what an answer should have been; it comes into a dataset once somebody accepts it."),
+    epilog=example("catenary feedback correct --last 'Use water of 80 degrees.' --licence CC0-1.0"),
+)
+@click.argument("words", nargs=-1, required=True, metavar="[RECEIPT] ANSWER")
+@click.option("--last", is_flag=True, help=say("The newest answer."))
+@click.option("--licence", required=True, help=say("The licence of what you write (SPDX)."))
+@click.option(
+    "--consent",
+    type=click.Choice(["training", "evaluation"]),
+    default="training",
+    help=say("What it may be used for."),
+)
+@file_option
+def correct_command(
+    words: tuple[str, ...], last: bool, licence: str, consent: str, file: Path | None
+) -> None:
+    if len(words) != 2 - last:
+        raise InvalidInput(
+            "Which answer is corrected, and what should it have been?",
+            got=" ".join(words),
+            expected="`--last 'the answer'`, or a receipt and the answer",
+            next="catenary feedback correct --help",
+        )
+    with open_home(file) as store:
+        if last:
+            newest = store.receipts(limit=1)
+            if not newest:
+                raise NotFound(
+                    "Nothing has been answered yet.",
+                    expected="a receipt, which every answer leaves behind",
+                    next="catenary ask --help",
+                )
+            receipt = newest[0].id
+        else:
+            receipt = store.receipt(words[0]).id
+        number = store.add_feedback(
+            receipt, kind="edit", body={"value": words[-1], "comment": None}, consent=consent, licence=licence
+        )
+    click.echo(say("Feedback {number} on {receipt} waits for a reviewer.", number=number, receipt=receipt))
+    click.echo(f"  catenary feedback accept {number} --by …")
 
 
 @command.command("list", help=say("Show feedback that may be used, what waits first."))
