@@ -18,7 +18,7 @@ from catenary import store as stores
 from catenary.access import api_key_rows
 from catenary.chain.declared import declared
 from catenary.chain.plan import plan
-from catenary.chain.serve_settings import EndpointSettings, GuardRule, UpstreamSettings
+from catenary.chain.serve_settings import CacheSettings, EndpointSettings, GuardRule, UpstreamSettings
 from catenary.chain.spec import Chain
 from catenary.chain.trace import trace
 from catenary.digest import digest
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from catenary.serve.engine import Engine
     from catenary.serve.gateway import Gateway
     from catenary.serve.guard import Guard
+    from catenary.serve.semantic_cache import SemanticCache
     from catenary.serve.served import Served
 
 NO_KEY = "-"
@@ -85,6 +86,7 @@ def gateway(chain: Chain, store: Store, *, unreleased: bool = False) -> Gateway:
         metrics=Metrics(),
         guard=guard,
         cache=None if settings.cache is None else Cache(settings.cache.megabytes << 20),
+        semantic_cache=_semantic_cache(settings.cache, served),
         label=None if settings.label is None else Label(settings.label.producer, settings.label.visible),
         add_feedback=lambda receipt, kind, body, consent, licence: store.add_feedback(
             receipt, kind=kind, body=body, consent=consent, licence=licence
@@ -189,13 +191,12 @@ def open_served(chain: Chain, store: Store, name: str, *, unreleased: bool = Fal
     task = "generate" if found == "translate" else found
     command = command_for(behind.artifact.path, task, engine=chosen, threads=settings.threads)
     engines = [LocalEngine(command, name=f"{name}/{at}") for at in range(settings.replicas)]
+    check = _check(store, behind, unreleased=unreleased)
     return Served(
         name=name,
         task=found,
-        engine=Following(
-            engines[0] if len(engines) == 1 else Balanced(engines),
-            _check(store, behind, unreleased=unreleased),
-        ),
+        engine=Following(engines[0] if len(engines) == 1 else Balanced(engines), check),
+        check=check,
         release=behind.artifact.id,
         status=behind.status,
         model_digest=behind.model_digest,
@@ -343,6 +344,29 @@ def _guard(chain: Chain, served: Mapping[str, Served]) -> Guard:
         tuple(made(rule) for rule in chain.serve.guard.input),
         tuple(made(rule) for rule in chain.serve.guard.passages),
         tuple(made(rule) for rule in chain.serve.guard.output),
+    )
+
+
+def _semantic_cache(settings: CacheSettings | None, served: Mapping[str, Served]) -> SemanticCache | None:
+    from catenary.serve.semantic_cache import SemanticCache
+
+    if settings is None or settings.semantic is None:
+        return None
+    wanted = settings.semantic
+    vectors = served.get(wanted.endpoint)
+    if vectors is None or vectors.task != "embed":
+        raise InvalidInput(
+            "This endpoint makes no vectors.",
+            where="serve.cache.semantic.endpoint",
+            got=wanted.endpoint if vectors is None else f"{wanted.endpoint}: {vectors.task}",
+            expected="an endpoint of a model that makes vectors",
+        )
+    return SemanticCache(
+        wanted.endpoint,
+        threshold=wanted.threshold,
+        scope=wanted.scope,
+        sampled=wanted.sampled,
+        most_bytes=settings.megabytes << 20,
     )
 
 

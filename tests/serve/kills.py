@@ -47,12 +47,14 @@ class Outcome:
 class Gateway:
     """`catenary serve` of one tiny model at one port, started again after each kill."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **serve: Any) -> None:
         write_writer(folder / "writer")
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
         endpoints = {"tiny": {"model": "tiny", "engine": "torch", "threads": 1}}
-        write_chain(folder, endpoints=endpoints, models={"tiny": {"path": "writer", "licence": "MIT"}})
+        write_chain(
+            folder, endpoints=endpoints, models={"tiny": {"path": "writer", "licence": "MIT"}}, **serve
+        )
         self.folder, self.url = folder, f"http://127.0.0.1:{self.port}"
         made = subprocess.run(command("run"), cwd=folder, env=environment(), capture_output=True, text=True)
         assert made.returncode == 0, made.stderr

@@ -187,6 +187,19 @@ def test_a_taken_port_is_told(start: Start, server: Server) -> None:
         listen(app, port=int(server.url.rsplit(":", 1)[1]))
 
 
+def test_as_many_files_may_be_open_as_connections_need() -> None:
+    code = (
+        "import resource as r; from catenary.serve.listen import allow_files; hard = r.getrlimit(r.RLIMIT_NOFILE)[1];"
+        "r.setrlimit(r.RLIMIT_NOFILE, (64, hard)); allow_files(100); print(*r.getrlimit(r.RLIMIT_NOFILE), hard);"
+        "r.setrlimit(r.RLIMIT_NOFILE, (64, 80)); allow_files(100); print(*r.getrlimit(r.RLIMIT_NOFILE))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    first, second = told.splitlines()
+    soft, hard, before = first.split()
+    assert (soft, hard) == ("100", before)
+    assert second == "80 80"
+
+
 def gateway_of() -> Gateway:
     limits = Limits()
     return Gateway(

@@ -10,6 +10,7 @@ serve:
     passages: [{injection: {}}, {redact: {kinds: [phone]}}]    # of documents, before a model reads them
     output: [{keywords: {lists: [abuse]}}, {classifier: {endpoint: safety, labels: [unsafe], above: 0.8}}]
   label: {producer: ACME, visible: "（AI 生成）"}
+  cache: {megabytes: 64, semantic: {endpoint: vectors, threshold: 0.95}}
   retention_days: 30
   plans: {standard: {currency: CNY, input_per_1000: 0.002, output_per_1000: 0.006}}
 """
@@ -149,10 +150,23 @@ class LabelSettings(Settings):
     visible: str | None = None
 
 
+class SemanticCacheSettings(Settings):
+    """Answers to questions that mean the same, by the vectors of `endpoint`: with a cosine of at least `threshold`.
+
+    `scope`: whose answers: of the same key, or of all. `sampled`: also where an answer would be drawn anew each time.
+    """
+
+    endpoint: str
+    threshold: float = Field(default=0.95, gt=0, le=1)
+    scope: Literal["key", "all"] = "key"
+    sampled: bool = False
+
+
 class CacheSettings(Settings):
-    """Answers that are known: to the same question with the same settings."""
+    """Answers that are known: to the same question with the same settings, and, with `semantic`, to one like it."""
 
     megabytes: int = Field(default=64, ge=1)
+    semantic: SemanticCacheSettings | None = None
 
 
 class PlanSettings(Settings):

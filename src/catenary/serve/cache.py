@@ -48,6 +48,11 @@ class Cache:
             self._known.move_to_end(key)
         return known
 
+    def clear(self) -> None:
+        """Forget all."""
+        self._known.clear()
+        self._held = 0
+
     def put(self, key: bytes, known: Known) -> None:
         """Remember answers; those used longest ago are forgotten where there is no room."""
         if known.size > self._most or key in self._known:

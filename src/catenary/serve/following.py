@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
-from catenary.errors import Refused
 from catenary.serve.engine import Delta, Engine, EngineState, Labelled, Made, Spent, Vectors, WriteJob
-from catenary.serve.errors import NO_MODEL, ApiError
+from catenary.serve.served import require
 
 
 class Following:
@@ -51,7 +50,4 @@ class Following:
         return await self._engine.tag(request)
 
     def _require(self) -> None:
-        try:
-            self._check()
-        except Refused as refusal:
-            raise ApiError(refusal.what, NO_MODEL) from refusal
+        require(self._check)

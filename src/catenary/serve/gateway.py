@@ -18,6 +18,7 @@ from catenary.serve.label import Label
 from catenary.serve.ledger import Ledger
 from catenary.serve.limits import Limits
 from catenary.serve.metrics import Metrics
+from catenary.serve.semantic_cache import SemanticCache
 from catenary.serve.served import Served
 
 GetReceipt = Callable[[str], Mapping[str, Any]]
@@ -61,6 +62,7 @@ class Gateway:
     traffic: Traffic = field(default_factory=Traffic)
     guard: Guard = OPEN
     cache: Cache | None = None
+    semantic_cache: SemanticCache | None = None
     label: Label | None = None
     add_feedback: AddFeedback | None = None
     read_usage: ReadUsage | None = None

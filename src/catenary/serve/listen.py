@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import logging
 import os
 import secrets
 import socket
@@ -26,8 +27,14 @@ from catenary.errors import Damaged, InvalidInput, Refused
 from catenary.serve.errors import INVALID_REQUEST, envelope
 from catenary.serve.gateway import Gateway
 
+log = logging.getLogger("catenary.serve")
+
 HEADER_BYTES = 64 << 10
 BACKLOG = 2048
+KEEP_ALIVE_SECONDS = (
+    75  # longer than clients keep one (httpx: 5 s), so that none asks as its connection is closed
+)
+SPARE_FILES = 512  # beside the connections: pipes of engines, the catalog, pages
 
 
 def listen(
@@ -49,6 +56,7 @@ def listen(
     refuse_remote(address, allow_remote)
     if not address.loopback:
         refuse_without_keys(address, app.state.gateway.callers.keyed())
+    allow_files(limits.connections + SPARE_FILES)
     bound = bind(address)
     config = uvicorn.Config(
         app,
@@ -61,6 +69,7 @@ def listen(
         proxy_headers=False,
         h11_max_incomplete_event_size=HEADER_BYTES,
         timeout_graceful_shutdown=2,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     server = DrainingServer(config, app, limits.drain_seconds)
     if on_listening is not None:
@@ -180,6 +189,22 @@ class EnvelopeProtocol(H11Protocol):
         for event in (response, h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+
+def allow_files(count: int) -> None:
+    """Let this process open so many files, as far as the system lets it: each connection is one, and 1,024 is usual."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # not on Windows, which has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < count:
+        log.warning(
+            "the system allows %d open files; %d connections may need %d", most, count - SPARE_FILES, count
+        )
 
 
 def bind(address: Address) -> socket.socket:

@@ -39,7 +39,8 @@ class Receipt:
     Of a classifier `texts` says what was asked and told. Of a writer `asked` holds the conversation's digest and, where
     it is kept, its text, and the settings; `answers` each answer's digest, text, why it ended. `outcome` is cut where
     the client left or the engine failed: what was written until then is told and billed. `cache` says that the answer
-    was known; `attempt` above 0 that the client tried before.
+    was known, and `cached`, where the question was not the same to the letter, the receipt that it was first given
+    under, and how near that question is; `attempt` above 0 that the client tried before.
     `made` is what an application says of its answer: template, passages, citations.
     """
 
@@ -65,7 +66,8 @@ class Receipt:
     cached_tokens: int = 0
     first_token_seconds: float | None = None
     outcome: Outcome = "complete"
-    cache: Literal["exact"] | None = None
+    cache: Literal["exact", "semantic"] | None = None
+    cached: Mapping[str, Any] = field(default_factory=dict)
     upstream: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, Any] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from catenary.serve.spans import tell_answered, tell_asked
 
 STATUS_HEADER = "x-catenary-release-status"
 RECEIPT_HEADER = "x-catenary-receipt"
+CACHE_HEADER = "x-catenary-cache"
 
 
 @dataclass(slots=True)
@@ -95,7 +96,8 @@ class Asking:
 
 def receipt_headers(receipt: Receipt) -> dict[str, str]:
     """What every answer says of where it comes from."""
-    return {STATUS_HEADER: receipt.status, RECEIPT_HEADER: receipt.id}
+    known = {} if receipt.cache is None else {CACHE_HEADER: receipt.cache}
+    return {STATUS_HEADER: receipt.status, RECEIPT_HEADER: receipt.id, **known}
 
 
 def receipt_json(receipt_id: str, status: str) -> dict[str, str]:

@@ -13,7 +13,14 @@ from fastapi.responses import JSONResponse, Response
 
 from catenary.serve.engine import Delta, WriteJob
 from catenary.serve.gateway import Gateway, client_left
-from catenary.serve.request import RECEIPT_HEADER, STATUS_HEADER, Asking, receipt_headers, receipt_json
+from catenary.serve.request import (
+    CACHE_HEADER,
+    RECEIPT_HEADER,
+    STATUS_HEADER,
+    Asking,
+    receipt_headers,
+    receipt_json,
+)
 from catenary.serve.sse import EventStream, event
 from catenary.serve.writing import Writing
 
@@ -57,6 +64,8 @@ async def _streamed(writing: Writing, request: Request, events: Events, failed: 
         await stack.enter_async_context(aclosing(bodies))  # type: ignore[type-var]
         first = await anext(bodies)
         headers = {STATUS_HEADER: asking.served.status, RECEIPT_HEADER: asking.receipt_id}
+        if writing.cache is not None:
+            headers[CACHE_HEADER] = writing.cache
         return EventStream(
             first, bodies, stack.pop_all(), headers, failed=failed, ping_seconds=limits.ping_seconds
         )

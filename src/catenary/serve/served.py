@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from catenary.errors import Refused
 from catenary.serve.engine import Engine, Task
+from catenary.serve.errors import NO_MODEL, ApiError
 from catenary.serve.receipts import ReleaseStatus
 
 
@@ -15,7 +17,7 @@ class Served:
     """An endpoint over HTTP. `created` is in Unix seconds; `upstream`: another server's address, where that answers.
 
     `app`: the application, where one answers, and the endpoints it `needs`;
-    `passage` gives the passages that it cites by their ids, or NotFound.
+    `passage` gives the passages that it cites by their ids, or NotFound. `check` raises Refused once it may not answer.
     """
 
     name: str
@@ -30,3 +32,16 @@ class Served:
     app: str | None = None
     needs: tuple[str, ...] = ()
     passage: Callable[[str], Mapping[str, Any]] | None = None
+    check: Callable[[], None] = lambda: None
+
+    def require(self) -> None:
+        """Raise ApiError (404) once its release may not be served any more."""
+        require(self.check)
+
+
+def require(check: Callable[[], None]) -> None:
+    """Raise what `check` refuses as an ApiError (404)."""
+    try:
+        check()
+    except Refused as refusal:
+        raise ApiError(refusal.what, NO_MODEL) from refusal

@@ -1,7 +1,7 @@
 """The life of a written answer, whatever route it was asked by.
 
 1. The guard reads what is asked; what it blocks is answered with nothing, and `content_filter`.
-2. Where the answer is known (the cache), it is told again.
+2. Where the answer is known (the caches), it is told again.
 3. The engine writes; each piece passes the guard and the reader of tool calls before it is told.
 4. When all is written, the receipt is stored; only then is it told why the answer ended.
 5. Whoever leaves early, and whatever fails, leaves a receipt of what was written until then, marked `cut`.
@@ -13,12 +13,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from catenary.digest import digest, text_sha256
 from catenary.serve.cache import Known
 from catenary.serve.engine import Delta, FinishReason, Logprob, Made, Spent, WriteJob
 from catenary.serve.guard import OutputGuard, Verdict
+from catenary.serve.meant import Meant
 from catenary.serve.receipts import Outcome, Receipt
 from catenary.serve.request import Asking
 from catenary.serve.tools import ToolReader, merged_calls
@@ -76,8 +77,8 @@ class Writing:
     first_token_seconds: float | None = None
     receipt: Receipt | None = None
     made: dict[str, Any] = field(default_factory=dict)
-    _cache: str | None = None
-    _kept: list[Delta] = field(default_factory=list)
+    cache: Literal["exact", "semantic"] | None = None
+    _cached: Mapping[str, Any] = field(default_factory=dict)
 
     async def deltas(self, settle: Callable[[int], None] = lambda _: None) -> AsyncIterator[Delta]:
         """What may be told, as it comes; the finish reasons last, when the receipt is stored.
@@ -147,17 +148,18 @@ class Writing:
         return replace(self.job, prompts=tuple(_with_texts(prompt, passed) for prompt in self.job.prompts))
 
     async def _pieces(self, job: WriteJob) -> AsyncIterator[Delta | Made | Spent]:
-        cache = self.asking.gateway.cache
-        served = self.asking.served
-        key = None if cache is None or served.app else cache.key(served.model_digest or served.release, job)
-        if cache is None or key is None:
-            async with aclosing(served.engine.write(job)) as pieces:  # type: ignore[type-var]
-                async for piece in pieces:
-                    yield piece
-            return
-        known = cache.get(key)
+        served, gateway = self.asking.served, self.asking.gateway
+        exact, model = gateway.cache, served.model_digest or served.release
+        key = None if exact is None or served.app else exact.key(model, job)
+        known = None if exact is None or key is None else exact.get(key)
         if known is not None:
-            self._cache = "exact"
+            self.cache = "exact"
+        meant = None
+        if known is None and gateway.semantic_cache is not None and not served.app:
+            meant = await Meant.of(gateway.semantic_cache, gateway, self.asking, job)
+            known = self._similar(meant)
+        if known is not None:
+            served.require()
             for delta in known.deltas:
                 yield delta
             yield replace(known.spent, cached_tokens=known.spent.prompt_tokens)
@@ -168,10 +170,22 @@ class Writing:
             async for piece in pieces:
                 if isinstance(piece, Spent):
                     spent = piece
-                elif isinstance(piece, Delta):
+                elif isinstance(piece, Delta) and (key is not None or meant is not None):
                     kept.append(piece)
                 yield piece
-        cache.put(key, Known(tuple(kept), spent))
+        whole = Known(tuple(kept), spent)
+        if exact is not None and key is not None:
+            exact.put(key, whole)
+        if meant is not None and self.asking.keep:
+            meant.keep(whole, self.asking.receipt_id)
+
+    def _similar(self, meant: Meant | None) -> Known | None:
+        found = None if meant is None else meant.similar()
+        if found is None:
+            return None
+        self.cache = "semantic"
+        self._cached = {"receipt": found.receipt, "similarity": found.similarity}
+        return found.known
 
     async def _passed(self, piece: Delta) -> AsyncIterator[Delta]:
         """What of a piece may be told now."""
@@ -250,7 +264,8 @@ class Writing:
             cached_tokens=self.spent.cached_tokens,
             first_token_seconds=self.first_token_seconds,
             outcome=outcome,
-            cache=self._cache,
+            cache=self.cache,
+            cached=dict(self._cached),
             metadata=dict(self.metadata),
             made=self.made,
         )
@@ -268,8 +283,8 @@ class Writing:
         if written > 1 and self.first_token_seconds is not None:
             each = max(0.0, seconds - self.first_token_seconds) / (written - 1)
             metrics.per_token.see(each, model_name=model)
-        if self._cache is not None:
-            metrics.cache_hits.add(model_name=model, kind=self._cache)
+        if self.cache is not None:
+            metrics.cache_hits.add(model_name=model, kind=self.cache)
         for answer in self.answers:
             metrics.success.add(model_name=model, finished_reason=str(answer.finish_reason))
         for verdict in self.verdicts:
