@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +23,9 @@ from catenary.cli.options import (
 )
 from catenary.errors import NotFound
 from catenary.messages import say
+
+if TYPE_CHECKING:
+    from catenary.cli.table import Table
 
 
 @click.command(
@@ -43,6 +47,13 @@ from catenary.messages import say
 @click.option(
     "--unreleased", is_flag=True, help=say("Answer although the release is not signed; the receipt says so.")
 )
+@click.option(
+    "--at-once",
+    type=click.IntRange(1, 256),
+    default=4,
+    show_default=True,
+    help=say("Rows that are asked at the same time; their answers are written in the table's order."),
+)
 @click.option("--price-in", type=float, default=0.0, help=say("What a thousand tokens that are read cost."))
 @click.option(
     "--price-out", type=float, default=0.0, help=say("What a thousand tokens that are written cost.")
@@ -57,6 +68,7 @@ def command(
     column: str | None,
     max_tokens: int | None,
     unreleased: bool,
+    at_once: int,
     price_in: float,
     price_out: float,
     file: Path | None,
@@ -78,7 +90,7 @@ def command(
     with open_store(chain) as store, Table(source, target, column) as table:
         made = gateway(chain, store, unreleased=unreleased)
         name = app if found is None else f"app/{found}"
-        asyncio.run(_applied(made, name, table, max_tokens, quiet=as_json))
+        asyncio.run(_applied(made, name, table, max_tokens, at_once, quiet=as_json))
         spent = table.spent()
     told: dict[str, Any] = {
         "rows": len(table.rows),
@@ -100,27 +112,52 @@ def command(
     )
 
 
-async def _applied(gateway: Any, name: str, table: Any, max_tokens: int | None, *, quiet: bool) -> None:
-    from catenary.errors import CatenaryError
+async def _applied(
+    gateway: Any, name: str, table: Table, max_tokens: int | None, at_once: int, *, quiet: bool
+) -> None:
+    """`at_once` rows are in the making; an answer waits for those of the rows before it."""
     from catenary.serve.in_process import in_process
 
     todo = table.todo()
     if not todo:
         return
     async with in_process(gateway, name, max_tokens=max_tokens) as ask:
-        with click.progressbar(todo, file=sys.stderr, hidden=quiet) as rows:
-            for number in rows:
-                writing: Any = ask([{"role": "user", "content": table.asked(number)}])
-                try:
-                    await writing.whole()
-                except CatenaryError as error:
-                    table.write(number, "", error=str(error.what))
-                    continue
-                [answer] = writing.answers
-                table.write(
-                    number,
-                    answer.said,
-                    receipt=writing.receipt.id,
-                    read=writing.spent.prompt_tokens,
-                    written=writing.spent.completion_tokens,
-                )
+        making: deque[tuple[int, asyncio.Task[dict[str, Any]]]] = deque()
+        try:
+            with click.progressbar(length=len(todo), file=sys.stderr, hidden=quiet) as bar:
+                for number in todo:
+                    making.append((number, asyncio.create_task(_answer(ask, table.asked(number)))))
+                    if len(making) == at_once:
+                        await _write_first(making, table, bar)
+                while making:
+                    await _write_first(making, table, bar)
+        finally:
+            for _, task in making:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in making), return_exceptions=True)
+
+
+async def _answer(ask: Any, text: str) -> dict[str, Any]:
+    from catenary.errors import CatenaryError
+
+    writing = ask([{"role": "user", "content": text}])
+    try:
+        await writing.whole()
+    except CatenaryError as error:
+        return {"answer": "", "error": str(error.what)}
+    return {
+        "answer": writing.answers[0].said,
+        "receipt": writing.receipt.id,
+        "read": writing.spent.prompt_tokens,
+        "written": writing.spent.completion_tokens,
+    }
+
+
+async def _write_first(
+    making: deque[tuple[int, asyncio.Task[dict[str, Any]]]], table: Table, bar: Any
+) -> None:
+    number, task = making[0]
+    told = await task
+    making.popleft()
+    table.write(number, **told)
+    bar.update(1)

@@ -26,7 +26,7 @@ class Spent:
 
 
 class Table:
-    """Each answer is on disk before the next is asked. A row that failed is asked again the next time.
+    """Each answer is on disk before the next is written. A row that failed is asked again the next time.
 
     Raises InvalidInput for a table without the column; Refused where the answers belong to another table.
     """
@@ -82,12 +82,7 @@ class Table:
         }
 
     def __enter__(self) -> Self:
-        whole = self.target.with_name(self.target.name + ".part")
-        with whole.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, ["row", *self.columns, *ADDED])
-            writer.writeheader()
-            writer.writerows(self.done[number] for number in sorted(self.done))
-        whole.replace(self.target)
+        self._write_in_order()
         self._file = self.target.open("a", encoding="utf-8", newline="")
         self._writer = csv.DictWriter(self._file, ["row", *self.columns, *ADDED])
         return self
@@ -96,6 +91,16 @@ class Table:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+        if list(self.done) != sorted(self.done):  # rows that failed before came last
+            self._write_in_order()
+
+    def _write_in_order(self) -> None:
+        whole = self.target.with_name(self.target.name + ".part")
+        with whole.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, ["row", *self.columns, *ADDED])
+            writer.writeheader()
+            writer.writerows(self.done[number] for number in sorted(self.done))
+        whole.replace(self.target)
 
     def todo(self) -> list[int]:
         """The rows that have no answer."""
