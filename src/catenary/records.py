@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from catenary.digest import digest, text_sha256
@@ -47,6 +48,7 @@ def document_id(source: str, file: str, text: str, occurrence: int = 0) -> str:
     return digest(["document", source, file, text_sha256(text), occurrence])[:DOCUMENT_ID_DIGITS]
 
 
+@cache
 def document_schema() -> pa.Schema:
     """The Arrow columns of documents, one for each field of `Document`."""
     import pyarrow as pa

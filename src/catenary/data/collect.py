@@ -12,6 +12,7 @@ import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -92,11 +93,7 @@ def collect(
             source.model_dump(mode="json"),
             licence_of(source),
             shard_bytes,
-            [
-                [file.name, file.label, file.bytes, file.fingerprint or file.path.stat().st_mtime_ns]
-                for file in files
-                if not file.refused
-            ],
+            _digest_of(files),
             *([sorted(erased)] if erased else []),
         ]
     )
@@ -158,6 +155,16 @@ def collect(
         licences_in_files=_noted(done, "licence_in_file."),
         quarantined=quarantined,
     )
+
+
+def _digest_of(files: Sequence[SourceFile]) -> str:
+    """What tells whether the files are those that an earlier try has read; a list of all would fill the memory."""
+    sha = sha256()
+    for file in files:
+        if not file.refused:
+            when = file.fingerprint or file.path.stat().st_mtime_ns
+            sha.update(digest([file.name, file.label, file.bytes, when]).encode())
+    return sha.hexdigest()
 
 
 def _noted(done: dict[str, Any], prefix: str) -> dict[str, int]:

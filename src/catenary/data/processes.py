@@ -205,7 +205,8 @@ class _Reader:
             file = self._files[at]
             told.append(
                 {
-                    "path": str(file.path),
+                    "folder": file.folder,
+                    "below": file.below,
                     "name": file.name,
                     "label": file.label,
                     "bytes": file.bytes,

@@ -69,7 +69,7 @@ def main() -> None:
         for told in tasks.get()["files"]:
             skip = {int(turn): why for turn, why in told.pop("skip").items()}
             other = told.pop("other")
-            file = SourceFile(**{**told, "path": Path(told["path"])}, other=Path(other) if other else None)
+            file = SourceFile(**told, other=Path(other) if other else None)
             reading = Reading(
                 source,
                 skip=skip,

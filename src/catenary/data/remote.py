@@ -16,7 +16,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
@@ -66,7 +66,7 @@ def _files_at(url: str, source: Source) -> Iterator[SourceFile]:
         name = place.removeprefix(root).lstrip("/") or place
         name = urlsplit(name).path.rpartition("/")[2] if "://" in name else name
         yield SourceFile(
-            Path(PurePosixPath(name).name), name, None, int(size), source.format, url=where, fingerprint=mark
+            "", PurePosixPath(name).name, name, None, int(size), source.format, url=where, fingerprint=mark
         )
 
 
@@ -134,7 +134,7 @@ def query_file(source: Source) -> SourceFile:
         line = _line(row)
         sha256.update(line)
         size += len(line)
-    return SourceFile(Path(QUERY), QUERY, None, size, None, fingerprint=sha256.hexdigest())
+    return SourceFile("", QUERY, QUERY, None, size, None, fingerprint=sha256.hexdigest())
 
 
 def rows(source: Source, fingerprint: str | None = None) -> Iterator[dict[str, Any]]:

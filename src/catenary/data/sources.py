@@ -18,8 +18,9 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
@@ -162,9 +163,13 @@ class Source(Settings):
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file of a source. `name` is its path below the source's folder, the same on every machine."""
+    """A file of a source. `name` is its path below the source's folder, the same on every machine.
 
-    path: Path
+    There may be millions: where it stands is two texts, of which `name` is mostly the second, not a Path.
+    """
+
+    folder: str
+    below: str  # the folder
     name: str
     label: str | None
     bytes: int
@@ -173,6 +178,11 @@ class SourceFile:
     url: str | None = None  # where it is read from when it is not on this machine
     fingerprint: str | None = None  # what it holds, of a file or of rows that have no SHA-256 on this machine
     other: Path | None = None  # the file whose lines stand beside its own (`format: moses`)
+
+    @property
+    def path(self) -> Path:
+        """Where it stands on this machine."""
+        return Path(self.folder, self.below)
 
 
 def licence_of(source: Source) -> str:
@@ -227,9 +237,11 @@ def resolve(source: Source, base: Path) -> list[SourceFile]:
                 folder=folder if source.files else base,
             )
         for file in files:
-            named = replace(file, label=label)
+            named = file if label is None else replace(file, label=label)
             other = found.setdefault(file.name, named)
-            if (other.url or other.path) != (file.url or file.path) or other.label != label:
+            if other is not named and (
+                (other.url or other.path) != (file.url or file.path) or other.label != label
+            ):
                 raise InvalidInput(
                     "Two files of the source would have one name, or one file two labels.",
                     got=f"{other.path}, {file.path}",
@@ -287,9 +299,13 @@ def _groups(source: Source, base: Path) -> Iterator[Group]:
             yield None, path, found
         elif root.is_dir():
             found = _match(source, root, "**/*")
-            yield None, path, [replace(file, name=prefix + file.name) for file in found]
+            yield (
+                None,
+                path,
+                [replace(file, name=prefix + file.name) for file in found] if prefix else found,
+            )
         else:
-            file = _file(source, root.parent, root)
+            file = _file(source, root.parent, root.name)
             yield (
                 None,
                 path,
@@ -330,13 +346,14 @@ def _declared_name(path: str) -> str:
 def _match(source: Source, root: Path, pattern: str) -> list[SourceFile]:
     """The files below `root` that match, by name. Links are looked at, never walked into; dot files are hidden."""
     if not glob.has_magic(pattern):
-        file = _file(source, root, root / pattern)
+        file = _file(source, root, PurePosixPath(pattern).as_posix())
         return [] if file is None else [file]
     parts = PurePosixPath(pattern).parts
     fixed = parts[: next(i for i, part in enumerate(parts) if glob.has_magic(part))]
     matches = re.compile(_regex(parts)).fullmatch
     names = sorted(name for name in _walk(root, "/".join(fixed)) if matches(name))
-    return [file for name in names if (file := _file(source, root, root / name)) is not None]
+    is_inside = cache(partial(_is_inside, root.resolve()))
+    return [file for name in names if (file := _file(source, root, name, is_inside)) is not None]
 
 
 def _walk(root: Path, below: str) -> Iterator[str]:
@@ -345,19 +362,24 @@ def _walk(root: Path, below: str) -> Iterator[str]:
     while waiting:
         folder = waiting.pop()
         try:
-            entries = list(os.scandir(root / folder))
+            notes = _notes_of_dataset(root / folder)
+            with os.scandir(root / folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith(".") or entry.name in notes:
+                        continue
+                    name = f"{folder}/{entry.name}" if folder else entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(name)
+                    else:
+                        yield name
         except OSError:
             continue
-        names = {entry.name for entry in entries}
-        of_dataset = {"state.json", "dataset_info.json"} <= names or "dataset_dict.json" in names
-        for entry in entries:
-            if entry.name.startswith(".") or (of_dataset and entry.name in DATASET_NOTES):
-                continue
-            name = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir(follow_symlinks=False):
-                waiting.append(name)
-            else:
-                yield name
+
+
+def _notes_of_dataset(folder: Path) -> tuple[str, ...]:
+    """The files that are no documents, where `datasets` has written the folder."""
+    one = (folder / "state.json").exists() and (folder / "dataset_info.json").exists()
+    return DATASET_NOTES if one or (folder / "dataset_dict.json").exists() else ()
 
 
 WILDCARDS = re.compile(r"\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
@@ -383,27 +405,34 @@ def _regex(parts: tuple[str, ...]) -> str:
     return f"(?s:{told})"
 
 
-def _file(source: Source, root: Path, path: Path) -> SourceFile | None:
-    """What stands at `path`; None for a folder and for nothing."""
+def _file(
+    source: Source, root: Path, below: str, is_inside: Callable[[Path], bool] | None = None
+) -> SourceFile | None:
+    """What stands at `below` in `root`; None for a folder and for nothing. `is_inside` tells it of a folder."""
+    path = root / below
+    told = partial(SourceFile, str(root), below, below, None)
     try:
         status = path.lstat()
-        if stat.S_ISLNK(status.st_mode) or path.parent != root:
-            if not path.resolve(strict=True).is_relative_to(root.resolve(strict=True)):
-                return _refused(root, path, "read:outside_source")
+        if stat.S_ISLNK(status.st_mode):
+            if not _is_inside(root.resolve(strict=True), path):
+                return told(0, None, "read:outside_source")
             status = path.stat()
+        elif not (is_inside or partial(_is_inside, root.resolve()))(path.parent):
+            return told(0, None, "read:outside_source")
     except FileNotFoundError:
-        return _refused(root, path, "read:broken_link") if path.is_symlink() else None
+        return told(0, None, "read:broken_link") if path.is_symlink() else None
     except OSError:
-        return _refused(root, path, "read:unreadable")
+        return told(0, None, "read:unreadable")
     if stat.S_ISDIR(status.st_mode):
         return None
     if not stat.S_ISREG(status.st_mode):
-        return _refused(root, path, "read:not_a_file")
-    return SourceFile(path, path.relative_to(root).as_posix(), None, status.st_size, source.format)
+        return told(0, None, "read:not_a_file")
+    return told(status.st_size, source.format)
 
 
-def _refused(root: Path, path: Path, why: str) -> SourceFile:
-    return SourceFile(path, path.relative_to(root).as_posix(), None, 0, None, refused=why)
+def _is_inside(root: Path, path: Path) -> bool:
+    """Whether a path leads into the folder `root`, all links followed."""
+    return path.resolve(strict=True).is_relative_to(root)
 
 
 def _package_roots(name: str) -> list[Path]:
