@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import delete, update
 
-from catenary.access import grant, recording
+from catenary.access import grant, recording, revoke_role
 from catenary.config import Home
 from catenary.errors import Refused
 from catenary.stages import erasure
 from catenary.stages.erasure import erase, remaining
+from catenary.stages.erasure_closing import closing_of
 from catenary.stages.lifecycle import still_served
 from catenary.store import Artifact, Store
+from catenary.store.erasures import Closing, closings_of
+from catenary.store.tables import erasure_closings
 from tests.cli.conftest import Catenary, ids, object_folder
 from tests.stages.mail import OFFER
 
@@ -237,3 +242,52 @@ def test_what_cannot_be_erased(catenary: Catenary, signed_copy: Path, row: dict[
     assert catenary(signed_copy, "erase", "status", "doc:" + "0" * 32).code == 3
     assert catenary(signed_copy, "erase", "status", "--json").json == []
     assert erasure.ERASED == "read:erased"
+
+
+def test_what_is_kept_is_closed_by_a_signed_reason_and_by_nothing_less(
+    catenary: Catenary, signed_copy: Path, row: dict[str, Any]
+) -> None:
+    document = f"doc:{row['id']}"
+    reason = "kept as evidence: Article 17(3)(e)"
+    assert catenary(signed_copy, "erase", "close", document, "--why", reason).code == 3  # nobody erased it
+    assert catenary(signed_copy, "erase", "run", document, "--why", "asked", "--mark").code == 0
+    [status] = catenary(signed_copy, "erase", "status", "--json").json
+    assert status["left"]
+    assert status["closed"] is None
+    assert catenary(signed_copy, "erase", "close", document, "--why", " ").code == 2
+    refused = catenary(signed_copy, "erase", "close", document, "--why", reason, "--as", "data_engineer")
+    assert refused.code == 4
+    assert "compliance" in refused.err
+    said = catenary(signed_copy, "erase", "close", document[:16], "--why", reason)
+    assert said.code == 0, said.err
+    [status] = catenary(signed_copy, "erase", "status", "--json").json
+    assert status["closed"]["why"] == reason
+    assert set(status["closed"]["kept"]) == {one["id"] for one in status["left"]}
+    assert reason in catenary(signed_copy, "erase", "status").flat
+    assert catenary(signed_copy, "audit", "verify").code == 0
+    assert reason in catenary(signed_copy, "audit", "log").out
+
+    with opened(signed_copy) as store:
+        left = remaining(store, row["id"])
+        assert closing_of(store, row["id"], left)
+        later = replace(left[0], id="0" * 64)  # what comes to hold it afterwards
+        assert closing_of(store, row["id"], [*left, later]) is None
+        [kept] = closing_rows(store, row["id"])
+        spoiled = {**kept.envelope, "payload": kept.envelope["payload"][:-4] + "AAAA"}
+        with store.writing() as connection:
+            connection.execute(update(erasure_closings).values(envelope=spoiled))
+        assert closing_of(store, row["id"], left) is None
+        with store.writing() as connection:
+            connection.execute(update(erasure_closings).values(envelope=dict(kept.envelope)))
+        with recording(store.engine, store.home) as log:
+            grant(log, "ada", "compliance", by="ada")
+            revoke_role(log, kept.person, "compliance", by="ada")
+        assert closing_of(store, row["id"], left) is None
+        with store.writing() as connection:
+            connection.execute(delete(erasure_closings))
+    assert catenary(signed_copy, "audit", "verify").code == 5
+
+
+def closing_rows(store: Store, document: str) -> list[Closing]:
+    with store.reading() as connection:
+        return closings_of(connection, document)

@@ -42,7 +42,7 @@ def test_killed_amid_it_the_artifact_counts_as_emptied_and_is_found(
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    for broken in ("catenary.store.erasures.write_whole", "pathlib.Path.unlink"):
+    for broken in ("catenary.store.erasures.write_manifest", "pathlib.Path.unlink"):
         with monkeypatch.context() as inner:
             inner.setattr(broken, killed)
             with pytest.raises(KeyboardInterrupt):

@@ -16,7 +16,7 @@ from typing import Literal
 
 from catenary.errors import InvalidInput
 
-Action = Literal["run", "sign", "serve", "remove", "revoke", "audit", "grant", "usage"]
+Action = Literal["run", "sign", "serve", "remove", "revoke", "audit", "grant", "usage", "encrypt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ ROLES: dict[str, Role] = {
         Role(
             "compliance",
             "Safety and compliance",
-            frozenset({"sign", "revoke", "audit", "grant", "usage"}),
+            frozenset({"sign", "revoke", "audit", "grant", "usage", "encrypt"}),
             "The gates, their evidence and the licences were reviewed, and the risks that remain are accepted.",
         ),
     )

@@ -56,6 +56,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keys": ("keys", "Show the keys of the served API; make or revoke one."),
     "usage": ("usage", "Show what each key used, and what it costs."),
     "erase": ("erase", "Erase a document, and what was made from it."),
+    "encrypt": ("encrypt", "Encrypt the objects at rest, rotate their keys, or see what is encrypted."),
     "gc": ("gc", "Remove artifacts that nothing needs any more."),
     "verify": ("verify", "Hash every stored file again and compare."),
     "doctor": ("doctor", "Repair what a crash left behind, and say what was done."),

@@ -16,6 +16,7 @@ from catenary.cli.options import example, file_option, json_option, load_chain, 
 from catenary.errors import CatenaryError, NotFound
 from catenary.messages import say
 from catenary.stages.erasure import Carrier, ErasurePlan, Restart, Standing, erase, erasure_plan, remaining
+from catenary.stages.erasure_closing import close, closing_of
 from catenary.store import Store
 
 
@@ -83,6 +84,27 @@ def run_command(document: str, why: str, mark: bool, copies: bool, file: Path | 
     click.echo("  catenary run")
 
 
+@command.command(
+    "close",
+    help=say(
+        "Sign why what still holds an erased document is kept: it cannot be made again, or the law has it kept. What "
+        "comes to hold it later is not covered."
+    ),
+)
+@click.argument("document")
+@click.option("--why", required=True, help=say("Why it is kept."))
+@click.option("--as", "role", default="compliance", metavar="ROLE", help=say("The role to sign in."))
+@file_option
+@json_option
+def close_command(document: str, why: str, role: str, file: Path | None, as_json: bool) -> None:
+    with open_home(file) as store:
+        closed = close(store, document.removeprefix(DOCUMENT), why=why, role_name=role)
+    if as_json:
+        print_json(asdict(closed))
+    else:
+        click.echo(say("Closed as {role}: {n} artifacts are kept.", role=role, n=len(closed.kept)))
+
+
 @command.command("status", help=say("What was erased, and what still holds it."))
 @click.argument("document", required=False)
 @file_option
@@ -92,13 +114,21 @@ def status_command(document: str | None, file: Path | None, as_json: bool) -> No
     with open_home(file) as store:
         known = [one for one in store.erasures() if one.document_id.startswith(wanted)]
         left = {one.document_id: remaining(store, one.document_id) for one in known}
+        closed = {id: closing_of(store, id, held) for id, held in left.items()}
     if document and not known:
         raise NotFound(
             "Nobody has had this document erased.", got=document, next=f"catenary erase plan {document}"
         )
     if as_json:
         print_json(
-            [{**asdict(one), "left": [asdict(held) for held in left[one.document_id]]} for one in known]
+            [
+                {
+                    **asdict(one),
+                    "left": [asdict(held) for held in left[one.document_id]],
+                    "closed": asdict(kept) if (kept := closed[one.document_id]) else None,
+                }
+                for one in known
+            ]
         )
         return
     table = render.table(
@@ -119,6 +149,11 @@ def status_command(document: str | None, file: Path | None, as_json: bool) -> No
     for one in known:
         if left[one.document_id]:
             console.print(_table(left[one.document_id]))
+        if kept := closed[one.document_id]:
+            text = "Closed on {day} by {person} as {role}: {why}"
+            console.print(
+                say(text, day=kept.at[:10], person=kept.person, role=kept.role, why=kept.why), markup=False
+            )
 
 
 def _planned(file: Path | None, store: Store) -> Standing:

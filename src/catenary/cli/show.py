@@ -60,7 +60,7 @@ def command(what: str, file: Path | None, overrides: tuple[str, ...], as_json: b
         print_json(
             {
                 **json.loads(artifact.manifest.to_bytes()),
-                "path": str(artifact.path),
+                "path": str(artifact.folder),
                 "links": links,
                 "runs": [asdict(run) for run in runs],
                 "figures": figures,
@@ -71,7 +71,7 @@ def command(what: str, file: Path | None, overrides: tuple[str, ...], as_json: b
     console.print(f"[bold]{artifact.id}[/]  {artifact.kind}, {artifact.stage} {artifact.manifest.version}")
     for name in links:
         console.print(f"  {name}")
-    console.print(f"  {artifact.path}", soft_wrap=True)
+    console.print(f"  {artifact.folder}", soft_wrap=True)
     for heading, value in (
         (say("settings"), artifact.manifest.settings),
         (say("inputs"), {role: render.short(id) for role, id in artifact.manifest.inputs.items()}),
@@ -132,4 +132,4 @@ def _plain(value: Any) -> str:
 
 
 def _pictures(artifact: Artifact) -> list[Path]:
-    return [artifact.path / name for name in artifact.manifest.files if name.endswith((".svg", ".html"))]
+    return [artifact.folder / name for name in artifact.manifest.files if name.endswith((".svg", ".html"))]

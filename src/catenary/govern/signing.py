@@ -103,12 +103,17 @@ def sign_off(
     }
     if until is not None:
         statement["expires_at"] = until.astimezone(UTC).isoformat()
+    return envelope_of(statement, PAYLOAD_TYPE, key)
+
+
+def envelope_of(statement: Mapping[str, Any], payload_type: str, key: SigningKey) -> dict[str, Any]:
+    """A statement in a DSSE envelope, signed with `key`."""
     payload = json.dumps(statement, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
     return {
         "payload": base64.b64encode(payload).decode(),
-        "payloadType": PAYLOAD_TYPE,
+        "payloadType": payload_type,
         "signatures": [
-            {"keyid": key.public.id, "sig": base64.b64encode(key.sign(pae(PAYLOAD_TYPE, payload))).decode()}
+            {"keyid": key.public.id, "sig": base64.b64encode(key.sign(pae(payload_type, payload))).decode()}
         ],
     }
 
@@ -163,7 +168,7 @@ def verify_sign_offs(
         why = _reason_against(sign, digests, keys, holds, at)
         if why is None:
             valid.append(
-                Signature(sign.role, sign.person, sign.key_id, _statement(sign.envelope)["signed_at"])
+                Signature(sign.role, sign.person, sign.key_id, statement_of(sign.envelope)["signed_at"])
             )
         else:
             refused.append(Finding(why, f"{sign.role} ({sign.person})"))
@@ -186,9 +191,9 @@ def _reason_against(
         return "The catalog does not know the signing key as this person's."
     if key.revoked_at is not None:
         return "The signing key was revoked."
-    if not _signature_holds(sign.envelope, key):
+    if not signature_holds(sign.envelope, PAYLOAD_TYPE, key):
         return "The signature does not hold."
-    statement = _statement(sign.envelope)
+    statement = statement_of(sign.envelope)
     if (statement.get("role"), statement.get("person")) != (sign.role, sign.person):
         return "This is not what was signed."
     if statement.get("digests") != asdict(digests):
@@ -211,8 +216,8 @@ def _expired(statement: Mapping[str, Any], at: datetime) -> bool:
     return until.tzinfo is None or at >= until
 
 
-def _signature_holds(envelope: Mapping[str, Any], key: KnownKey) -> bool:
-    """Whether the envelope is of the one form that `sign_off` writes, and `key` signed it."""
+def signature_holds(envelope: Mapping[str, Any], payload_type: str, key: KnownKey) -> bool:
+    """Whether the envelope is of the one form that `envelope_of` writes, and `key` signed it."""
     try:
         payload = base64.b64decode(envelope["payload"], validate=True)
         (signature,) = envelope["signatures"]
@@ -222,14 +227,14 @@ def _signature_holds(envelope: Mapping[str, Any], key: KnownKey) -> bool:
         return False
     as_written = {
         "payload": base64.b64encode(payload).decode(),
-        "payloadType": PAYLOAD_TYPE,
+        "payloadType": payload_type,
         "signatures": [{"keyid": known.id, "sig": base64.b64encode(raw).decode()}],
     }
-    return known.id == key.id and envelope == as_written and known.verifies(raw, pae(PAYLOAD_TYPE, payload))
+    return known.id == key.id and envelope == as_written and known.verifies(raw, pae(payload_type, payload))
 
 
-def _statement(envelope: Mapping[str, Any]) -> dict[str, Any]:
-    """What was signed, to be read only once `_signature_holds`; empty when the key signed something else."""
+def statement_of(envelope: Mapping[str, Any]) -> dict[str, Any]:
+    """What was signed, to be read only once `signature_holds`; empty when the key signed something else."""
     try:
         statement = json.loads(base64.b64decode(envelope["payload"]))
     except ValueError:

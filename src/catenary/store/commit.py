@@ -19,6 +19,7 @@ from catenary.store.catalog import ArtifactRow, add_artifact, artifact_row, miss
 from catenary.store.documents import KINDS_WITH_DOCUMENTS, write_ids
 from catenary.store.erasures import without_texts
 from catenary.store.manifest import MANIFEST, Manifest, manifest_sha256, parse_manifest, recipe_id
+from catenary.store.object_files import manifest_bytes
 from catenary.store.objects import (
     Artifact,
     Workspace,
@@ -62,6 +63,9 @@ def commit(
             got=", ".join(map(short, missing)),
             next="catenary run",
         )
+    if kind in KINDS_WITH_DOCUMENTS:
+        with suppress(OSError):  # it is a cache
+            write_ids(home, workspace.id, workspace.out)
     folder = publish(
         home,
         workspace,
@@ -76,9 +80,6 @@ def commit(
     with writing(engine) as connection:
         add_artifact(connection, manifest)
     discard_work(workspace.out.parent)
-    if kind in KINDS_WITH_DOCUMENTS:
-        with suppress(OSError):  # it is a cache
-            write_ids(home, manifest.id, folder)
     return as_artifact(manifest, folder)
 
 
@@ -137,7 +138,7 @@ def opened_row(home: Path, row: ArtifactRow) -> Artifact:
     """The artifact of a row of the catalog. Raises Damaged as `opened` does."""
     folder = object_folder(home, row.kind, row.id)
     try:
-        data = (folder / MANIFEST).read_bytes()
+        data = manifest_bytes(folder)
     except FileNotFoundError as error:
         raise Damaged(
             "The files of this artifact are gone.", where=str(folder), got=short(row.id), next="catenary run"

@@ -14,6 +14,7 @@ from catenary.db import reading, writing
 from catenary.findings import Finding
 from catenary.store.catalog import artifact_row, artifact_rows, forget
 from catenary.store.commit import adopt
+from catenary.store.encryption import has_keyring, keyring
 from catenary.store.manifest import MANIFEST
 from catenary.store.objects import (
     all_objects,
@@ -24,6 +25,7 @@ from catenary.store.objects import (
     short,
     work_folders,
 )
+from catenary.store.plain import clear_plain
 from catenary.store.runs import mark_lost
 from catenary.store.tables import edges, links, receipts, release_states, sign_offs
 
@@ -38,6 +40,8 @@ _POINTERS = (
 
 def doctor(engine: Engine, home: Path) -> list[Finding]:
     """Repair, in the order in which one repair may make another possible; returns what was done."""
+    if has_keyring(home):
+        keyring(home)  # without its key all would look damaged
     done = [
         Finding("Run {run} had died without a word; it is marked as lost.", None, {"run": run})
         for run in mark_lost(engine, home)
@@ -45,6 +49,10 @@ def doctor(engine: Engine, home: Path) -> list[Finding]:
     done += _enter_objects(engine, home)
     done += _drop_rows(engine, home)
     done += _clear_work(engine, home)
+    done += [
+        Finding("What a killed process had decrypted into memory is cleared away.")
+        for _ in range(clear_plain())
+    ]
     return done
 
 

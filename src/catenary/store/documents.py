@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import mmap
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -80,14 +80,14 @@ def ids_beginning(path: Path, prefix: str, *, at_most: int = 2) -> list[str]:
 
 
 def holders(
-    home: Path, artifacts: Iterable[tuple[str, Path]], prefix: str
+    home: Path, artifacts: Iterable[tuple[str, Callable[[], Path]]], prefix: str
 ) -> Iterator[tuple[str, list[str]]]:
-    """Those of `artifacts` (id, folder) that have documents whose ids begin so, with two of these ids at most."""
+    """Those of `artifacts` (id, how to open it) that have documents whose ids begin so, with two of these at most."""
     for artifact_id, folder in artifacts:
         try:
             found = ids_beginning(home / FOLDER / artifact_id, prefix)
         except FileNotFoundError:
-            found = ids_beginning(write_ids(home, artifact_id, folder), prefix)
+            found = ids_beginning(write_ids(home, artifact_id, folder()), prefix)
         if found:
             yield artifact_id, found
 

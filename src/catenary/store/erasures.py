@@ -15,12 +15,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from catenary.db import now, writing
-from catenary.files import sync_folder, write_whole
+from catenary.files import sync_folder
 from catenary.store.catalog import ArtifactRow
 from catenary.store.documents import forget_ids
 from catenary.store.manifest import MANIFEST, Manifest, manifest_sha256
+from catenary.store.object_files import write_manifest
 from catenary.store.objects import object_folder, paths_in, read_object
-from catenary.store.tables import artifacts, erasures
+from catenary.store.tables import artifacts, erasure_closings, erasures
 
 TEXTS = ("text", "samples")  # the names in a report that hold what documents say
 
@@ -63,6 +64,41 @@ def erasure_rows(connection: Connection) -> list[Erasure]:
     return [Erasure(*row) for row in connection.execute(query)]
 
 
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A signed reason for which an erasure counts as closed though something is kept (stages/erasure_closing.py)."""
+
+    id: int
+    document_id: str
+    role: str
+    person: str
+    key_id: str
+    envelope: Mapping[str, Any]
+    at: datetime
+
+
+def add_closing(
+    connection: Connection,
+    document_id: str,
+    *,
+    role: str,
+    person: str,
+    key_id: str,
+    envelope: Mapping[str, Any],
+) -> int:
+    """Keep a signed reason; returns its number."""
+    values = {"document_id": document_id, "role": role, "person": person, "key_id": key_id}
+    statement = insert(erasure_closings).values(**values, envelope=dict(envelope), at=now())
+    return int(connection.execute(statement.returning(erasure_closings.c.id)).scalar_one())
+
+
+def closings_of(connection: Connection, document_id: str) -> list[Closing]:
+    """The signed reasons of one erasure, newest first."""
+    query = select(erasure_closings).where(erasure_closings.c.document_id == document_id)
+    rows = connection.execute(query.order_by(erasure_closings.c.id.desc()))
+    return [Closing(*row) for row in rows]
+
+
 def erased_by_source(connection: Connection) -> dict[str, list[str]]:
     """source → the ids of its documents that a run leaves out, in their order."""
     found: dict[str, list[str]] = {}
@@ -85,7 +121,7 @@ def empty(engine: Engine, home: Path, row: ArtifactRow) -> None:
             "manifest_sha256": manifest_sha256(data),
         }
         connection.execute(update(artifacts).where(artifacts.c.id == row.id).values(**values))
-    write_whole(folder / MANIFEST, data)
+    write_manifest(folder, data)
     for path in leftover(folder):
         path.unlink()
     sync_folder(folder)

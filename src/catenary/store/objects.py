@@ -7,8 +7,8 @@
 
 Publishing: sync and hash every file, write the manifest, sync the folders, rename `out` into `objects`,
 sync the parents. An object without its manifest therefore never stands under `objects`, and one that stands
-there is whole. All of it is on a local file system; objects elsewhere (fsspec) would enter through
-`publish` and `object_folder`.
+there is whole. Where the home encrypts, the files are encrypted before the rename. All of it is on a local file
+system; objects elsewhere (fsspec) would enter through `publish` and `object_folder`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from typing import TYPE_CHECKING, Any
 from catenary.digest import BLOCK_BYTES
 from catenary.errors import Damaged, InvalidInput, Refused
 from catenary.files import make_folder, sync_folder, write_whole
+from catenary.store.encryption import encrypts, keyring
 from catenary.store.manifest import MANIFEST, FileEntry, Manifest, parse_manifest
+from catenary.store.object_files import has_size, manifest_bytes, plain, recode
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -39,13 +41,18 @@ _TRASH = "trash-"
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A committed artifact: its files lie in the folder `path` and must not be written to."""
+    """A committed artifact, which lies in `folder`, perhaps encrypted."""
 
     id: str
     kind: str
     stage: str
-    path: Path
+    folder: Path
     manifest: Manifest
+
+    @property
+    def path(self) -> Path:
+        """The folder of its plain files, which must not be written to. Raises as `object_files.plain` does."""
+        return plain(self.folder, self.manifest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +101,7 @@ def work_folders(home: Path) -> Iterator[Path]:
 
 def read_object(folder: Path) -> Manifest:
     """The manifest of the object in `folder`. Raises Damaged when it is not what was written."""
-    path = folder / MANIFEST
-    return parse_manifest(path.read_bytes(), path)
+    return parse_manifest(manifest_bytes(folder), folder / MANIFEST)
 
 
 @contextmanager
@@ -188,6 +194,9 @@ def publish(
     files = _sync_and_hash(workspace.out)
     manifest = Manifest(workspace.id, kind, stage, version, settings, inputs, files, report)
     write_whole(workspace.out / MANIFEST, manifest.to_bytes())
+    if encrypts(home):
+        with scratch_folder(home) as scratch:
+            recode(workspace.out, workspace.id, manifest, keyring(home), scratch)
     make_folder(folder.parent)
     if folder.exists():  # what is left of a damaged object
         throw_away(home, folder)
@@ -201,9 +210,22 @@ def is_whole(folder: Path) -> bool:
     """Whether the object in `folder` has all its files at their sizes (`verify` reads their bytes too)."""
     try:
         manifest = read_object(folder)
-        return all((folder / path).stat().st_size == entry.bytes for path, entry in manifest.files.items())
+        return all(has_size(folder / path, entry) for path, entry in manifest.files.items())
     except (OSError, Damaged):
         return False
+
+
+@contextmanager
+def scratch_folder(home: Path) -> Iterator[Path]:
+    """A folder on the disk of the objects that goes after the block; `doctor` removes what a kill leaves of it."""
+    folder = home / WORK / f"{_TRASH}{secrets.token_hex(8)}"
+    with locked(home, folder.name):
+        make_folder(folder)
+        try:
+            yield folder
+        finally:
+            _remove(folder)
+            (home / LOCKS / folder.name).unlink(missing_ok=True)
 
 
 def throw_away(home: Path, folder: Path) -> None:

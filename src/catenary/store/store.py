@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,6 +21,7 @@ from catenary.store import (
     catalog,
     commit,
     documents,
+    encrypting,
     erasures,
     lineage,
     objects,
@@ -32,6 +35,7 @@ from catenary.store.doctor import doctor
 from catenary.store.erasures import Erasure
 from catenary.store.gc import Garbage, gc
 from catenary.store.lineage import Lineage
+from catenary.store.object_files import Encryption
 from catenary.store.objects import Artifact, Workspace
 from catenary.store.receipts import Feedback, Receipt, Usage
 from catenary.store.releases import GateResult, ReleaseState, SignOffRow, State
@@ -196,7 +200,7 @@ class Store:
         documents.require_prefix(document_id)
         rows = {row.id: row for kind in documents.KINDS_WITH_DOCUMENTS for row in self.artifacts(kind)}
         rows = {id: row for id, row in rows.items() if row.erased_at is None}
-        folders = ((row.id, objects.object_folder(self.home.path, row.kind, row.id)) for row in rows.values())
+        folders = ((row.id, partial(self._plain, row)) for row in rows.values())
         holding = dict(documents.holders(self.home.path, folders, document_id))
         ids = {id for found in holding.values() for id in found}
         if len(ids) > 1:
@@ -206,6 +210,21 @@ class Store:
             row = documents.find_document(artifact.path / documents.DOCUMENTS, next(iter(ids)))
             if row is not None:
                 yield artifact, row
+
+    def _plain(self, row: ArtifactRow) -> Path:
+        return self.opened(row).path
+
+    # encryption
+
+    def encryption(self) -> Encryption | None:
+        """Whether the objects are encrypted; None in a home where they never were."""
+        return encrypting.state(self.home.path)
+
+    def encrypt(
+        self, how: encrypting.Change, new_key: bytes | None = None, progress: Progress = SILENT
+    ) -> None:
+        """Turn encryption on or off, or rotate a key: see `encrypting.py`. Killed at any point, say it again."""
+        encrypting.change(self.home.path, how, new_key, progress)
 
     # erasures
 

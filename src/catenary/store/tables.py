@@ -53,6 +53,19 @@ erasures = Table(
     Index(None, "source"),
 )
 
+erasure_closings = Table(
+    "erasure_closings",
+    metadata,
+    Column("id", RowNumber, primary_key=True),
+    Column("document_id", String(64), ForeignKey("erasures.document_id"), nullable=False),
+    Column("role", String(64), nullable=False),
+    Column("person", String(256), nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("envelope", JSON, nullable=False),  # DSSE: what is kept and why, and the signature
+    Column("at", UtcTime, nullable=False),
+    Index(None, "document_id"),
+)
+
 edges = Table(
     "edges",
     metadata,

@@ -8,13 +8,14 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 
 from catenary.db import reading
-from catenary.digest import file_sha256
 from catenary.errors import Damaged, InvalidInput
 from catenary.findings import Finding
 from catenary.progress import SILENT, Progress
 from catenary.store.catalog import ArtifactRow, artifact_rows, inputs_of
+from catenary.store.encryption import has_keyring, keyring
 from catenary.store.erasures import leftover
-from catenary.store.manifest import MANIFEST, Manifest, manifest_sha256
+from catenary.store.manifest import MANIFEST, FileEntry, Manifest, manifest_sha256
+from catenary.store.object_files import sha256_of
 from catenary.store.objects import all_objects, object_folder, paths_in, read_object, short
 
 
@@ -23,6 +24,8 @@ def verify(engine: Engine, home: Path, progress: Progress = SILENT) -> list[Find
 
     An empty list means that all is as it was committed.
     """
+    if has_keyring(home):
+        keyring(home)  # without its key all would look damaged
     with reading(engine) as connection:
         rows = artifact_rows(connection)
         inputs = {row.id: inputs_of(connection, row.id) for row in rows}
@@ -81,11 +84,18 @@ def _files(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[Fin
     for path, entry in manifest.files.items():
         if path not in there:
             yield Finding("{path} is missing.", short(manifest.id), {"path": path})
-        elif file_sha256(folder / path) != entry.sha256:
+        elif not _is_as_written(folder, path, entry):
             yield Finding("{path} is not what was written.", short(manifest.id), {"path": path})
         progress.advance(entry.bytes)
     for path in sorted(there - set(manifest.files)):
         yield Finding("{path} was added after the commit.", short(manifest.id), {"path": path})
+
+
+def _is_as_written(folder: Path, path: str, entry: FileEntry) -> bool:
+    try:
+        return sha256_of(folder, path, entry) == entry.sha256
+    except Damaged:  # it does not decrypt
+        return False
 
 
 def _database(connection: Connection) -> Iterator[Finding]:

@@ -1,0 +1,72 @@
+"""A chain whose objects are encrypted is asked, traced and verified as before, and by nobody without the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from catenary.access import grant, local_person, recording, revoke_role
+from catenary.config import Home
+from catenary.store import Store
+from tests.cli.conftest import Catenary
+from tests.stages.mail import OFFER
+
+
+def test_a_whole_chain_is_encrypted_and_works_on(
+    catenary: Catenary, signed_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    monkeypatch.setenv("CATENARY_PLAIN", str(plain))
+    assert catenary(signed_copy, "encrypt", "key", "one.key").code == 0
+    assert catenary(signed_copy, "encrypt", "key", "one.key").code == 4
+    assert catenary(signed_copy, "encrypt", "on").code == 4  # no key is set
+    assert "not encrypted" in catenary(signed_copy, "encrypt", "status").out
+    monkeypatch.setenv("CATENARY_OBJECT_KEY_FILE", str(signed_copy / "one.key"))
+    on = catenary(signed_copy, "encrypt", "on", "--json")
+    assert on.code == 0, on.err
+    assert on.json["on"]
+    assert on.json["encrypted"] > 20
+    assert on.json["plain"] == on.json["older"] == 0
+    objects = signed_copy / ".catenary" / "objects"
+    assert all(path.read_bytes().startswith(b"catenc") for path in objects.rglob("*") if path.is_file())
+
+    assert catenary(signed_copy, "verify").code == 0
+    assert "offer" in catenary(signed_copy, "ask", "kind", OFFER).out
+    assert "mail.csv" in catenary(signed_copy, "trace", "--last").out
+    assert catenary(signed_copy, "run", "--json").code == 0
+    weights = next(objects.glob("release/*/model.onnx"))
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert catenary(signed_copy, "verify").code == 5
+    weights.write_bytes(whole)
+
+    assert catenary(signed_copy, "encrypt", "key", "two.key").code == 0
+    rotated = catenary(signed_copy, "encrypt", "rotate", "--to", "two.key")
+    assert rotated.code == 0, rotated.err
+    assert weights.read_bytes() == whole
+    refused = catenary(signed_copy, "doctor")
+    assert refused.code == 4
+    assert "another key" in refused.err
+    monkeypatch.setenv("CATENARY_OBJECT_KEY_FILE", str(signed_copy / "two.key"))
+    assert catenary(signed_copy, "doctor").code == 0
+    assert catenary(signed_copy, "encrypt", "off").code == 0
+    assert "0 files are encrypted" in catenary(signed_copy, "encrypt", "status").out
+    monkeypatch.delenv("CATENARY_OBJECT_KEY_FILE")
+    assert catenary(signed_copy, "audit", "log").out.count("objects.encrypt") == 3
+    assert not list(objects.rglob("*.lock"))
+
+
+def test_only_who_may_encrypt_does(
+    catenary: Catenary, signed_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CATENARY_OBJECT_KEY_FILE", str(signed_copy / "one.key"))
+    assert catenary(signed_copy, "encrypt", "key", "one.key").code == 0
+    with Store.open(Home.of(signed_copy)) as store, recording(store.engine, store.home) as log:
+        grant(log, "ada", "compliance", by="ada")
+        revoke_role(log, local_person(), "compliance", by="ada")
+    refused = catenary(signed_copy, "encrypt", "on")
+    assert refused.code == 4
+    assert "compliance" in refused.err
+    assert "not encrypted" in catenary(signed_copy, "encrypt", "status").out
