@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ import pytest
 from catenary.config import Home
 from catenary.data.shards import read_split
 from catenary.store import Store
+from tests.serve.chains import serving
+from tests.serve.test_listen import wait_for
 from tests.stages.mail import command, environment
 
 CHAIN = """\
@@ -265,6 +268,29 @@ def test_a_correction_comes_into_the_next_dataset_when_it_is_accepted(
 def table(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_an_erased_document_is_gone_from_a_running_service(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "notes"
+    shutil.copytree(folder, copy)
+    with serving(copy) as service, service.http() as http:
+        body = {"model": "app/notes", "messages": [{"role": "user", "content": QUESTION}]}
+        told = http.post("/v1/chat/completions", json=body).json()
+        [cited, *_] = told["choices"][0]["message"]["annotations"]
+        passage = cited["url_citation"]["url"].partition("#")[0]
+        assert "八十度" in http.get(passage).text
+        document = http.get(f"/v1/receipts/{told['receipt']['id']}").json()["made"]["citations"][0][
+            "document"
+        ]
+        erased = catenary(copy, "erase", "run", f"doc:{document}", "--why", "asked on 3 May")
+        assert erased.returncode == 0, erased.stderr
+        wait_for(lambda: http.get(passage).status_code == 404, 60)
+        refused = http.post("/v1/chat/completions", json=body)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (404, "model_not_found")
+        ready = http.get("/ready").json()
+        assert ready == {"status": "degraded", "degraded": ["app/notes", "app/shop"]}
+        points = {**body, "model": "app/points", "messages": [{"role": "user", "content": COFFEE}]}
+        assert http.post("/v1/chat/completions", json=points).status_code == 200
 
 
 def test_a_table_is_answered_row_by_row_and_gone_on_with(folder: Path) -> None:

@@ -320,6 +320,7 @@ def open_app(
         app=name,
         needs=needs,
         passage=None if opened is None else partial(passage_json, opened.index),
+        held=lambda: not index_id or store.has(index_id),
     )
 
 

@@ -197,6 +197,7 @@ def open_served(chain: Chain, store: Store, name: str, *, unreleased: bool = Fal
         task=found,
         engine=Following(engines[0] if len(engines) == 1 else Balanced(engines), check),
         check=check,
+        held=lambda: store.has(behind.artifact.id),
         release=behind.artifact.id,
         status=behind.status,
         model_digest=behind.model_digest,

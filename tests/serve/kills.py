@@ -81,13 +81,14 @@ class Gateway:
     def wait(self) -> float:
         """Seconds until it takes requests."""
         began = time.monotonic()
-        while time.monotonic() - began < READY_SECONDS:
-            try:
-                if httpx.get(f"{self.url}/ready", timeout=5).status_code == 200:
-                    return time.monotonic() - began
-            except httpx.HTTPError:
-                pass
-            time.sleep(0.02)
+        with httpx.Client(base_url=self.url, timeout=5) as http:
+            while time.monotonic() - began < READY_SECONDS:
+                try:
+                    if http.get("/ready").status_code == 200:
+                        return time.monotonic() - began
+                except httpx.HTTPError:
+                    pass
+                time.sleep(0.02)
         raise AssertionError((self.folder / "log").read_text()[-4000:])
 
     def close(self) -> None:

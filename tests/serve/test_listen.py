@@ -128,7 +128,7 @@ def test_an_idle_server_ends_at_once(start: Start) -> None:
     with server.client() as http:  # a kept-alive connection does not hold it up
         http.get("/health")
         server.terminate()
-        assert server.process.wait(timeout=5) == 0
+        assert server.process.wait(timeout=15) == 0
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1"])

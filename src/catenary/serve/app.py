@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from inspect import signature
 from typing import Any
@@ -21,6 +21,7 @@ from catenary import __version__
 from catenary.errors import CatenaryError
 from catenary.messages import say
 from catenary.serve.body import with_components
+from catenary.serve.dropping import drop_what_is_erased
 from catenary.serve.errors import CLIENT_GONE, FAULT, INVALID_REQUEST, NO_ROUTE, WRONG_METHOD, Kind, kind_of
 from catenary.serve.frame import Frame, told, told_of
 from catenary.serve.gateway import Gateway
@@ -39,16 +40,16 @@ def create_app(gateway: Gateway, pages: ASGIApp | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        engines = [served.engine for served in gateway.endpoints.values()]
-        await asyncio.gather(*(engine.start() for engine in engines))
-        forgetting = asyncio.create_task(_forget(gateway))
+        await asyncio.gather(*(served.engine.start() for served in gateway.endpoints.values()))
+        watching = asyncio.gather(_forget(gateway), drop_what_is_erased(gateway), return_exceptions=True)
         try:
             yield
         finally:
-            forgetting.cancel()
-            await asyncio.gather(forgetting, return_exceptions=True)
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
             await gateway.ledger.close()
-            await asyncio.gather(*(engine.close() for engine in engines))
+            await asyncio.gather(*(served.engine.close() for served in gateway.endpoints.values()))
 
     # FastAPI's own spans and logs (from 0.16x on) hold what was asked; ours (spans.py) do not.
     silent: dict[str, Any] = {}

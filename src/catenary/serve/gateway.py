@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -51,7 +51,7 @@ class Traffic:
 class Gateway:
     """What the routes stand on. The functions may block; they are called outside the event loop."""
 
-    endpoints: Mapping[str, Served]
+    endpoints: MutableMapping[str, Served]
     ledger: Ledger
     get_receipt: GetReceipt
     trace: Trace

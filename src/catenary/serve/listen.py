@@ -138,7 +138,7 @@ class DrainingServer(uvicorn.Server):
         self._close: Callable[[], None] = gateway.admission.close
         self._drain_seconds = drain_seconds
         self._drain_ends = float("inf")
-        self._engines = [served.engine for served in gateway.endpoints.values()]
+        self._endpoints = gateway.endpoints
         self._told_ready = False
         self.on_ready: Callable[[], None] = lambda: None
         self.failed: str | None = None
@@ -163,7 +163,7 @@ class DrainingServer(uvicorn.Server):
 
     def _look_at_engines(self) -> None:
         """Until all have been ready once: a model that cannot be loaded now will not be later."""
-        states = [engine.state for engine in self._engines]
+        states = [served.engine.state for served in self._endpoints.values()]
         self.failed = next((state.failed for state in states if state.failed), None)
         if self.failed is not None:
             self.should_exit = True

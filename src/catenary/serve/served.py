@@ -18,6 +18,7 @@ class Served:
 
     `app`: the application, where one answers, and the endpoints it `needs`;
     `passage` gives the passages that it cites by their ids, or NotFound. `check` raises Refused once it may not answer.
+    `held`: whether what it has in memory is still in the store; it may block.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Served:
     needs: tuple[str, ...] = ()
     passage: Callable[[str], Mapping[str, Any]] | None = None
     check: Callable[[], None] = lambda: None
+    held: Callable[[], bool] = lambda: True
 
     def require(self) -> None:
         """Raise ApiError (404) once its release may not be served any more."""
