@@ -18,6 +18,7 @@ from catenary.inference import load as load_writer
 from catenary.models import is_adapter
 from catenary.models import load as load_model
 from catenary.stages import STAGES
+from catenary.stages.answers import source_rows
 from catenary.store import Store
 from tests.chain.craft import Quiet
 
@@ -42,6 +43,8 @@ models:
   student: {{init: mt, task: translate, from: pairs, steps: 5, teacher: tuned, from_samples: true, max_new_tokens: 8}}
   spans: {{family: t5, objective: span, from: pairs, tokenizer: zh, {SHAPE}, steps: 5}}
   noise: {{family: bart, objective: denoise, from: pairs, tokenizer: zh, {SHAPE}, steps: 5}}
+  copier: {{family: t5, objective: copy, from: pairs, tokenizer: zh, {SHAPE}, steps: 5}}
+  edits: {{init: copier, task: translate, from: pairs, memory: memory, steps: 5}}
   echo: {{family: memory, task: chat, from: talks}}
   base: {{family: llama, from: pairs, tokenizer: zh, {SHAPE}, steps: 20, batch_tokens: 512}}
   helper: {{init: base, task: chat, from: talks, steps: 60, learning_rate: 0.01}}
@@ -50,7 +53,7 @@ models:
   small: {{init: base, task: distil, from: pairs, steps: 5, teacher: helper}}
   polite: {{init: light, task: preference, from: votes, steps: 5}}
 evaluations:
-  prose: {{of: [memory, mt, student], on: pairs.test, metrics: [bleu, chrf, rougeL], beams: 2, max_new_tokens: 8}}
+  prose: {{of: [memory, mt, student, edits], on: pairs.test, metrics: [bleu, chrf], beams: 2, max_new_tokens: 8}}
   replies: {{of: [echo, light], on: talks.test, metrics: [chrf], max_new_tokens: 8}}
   quiz: {{of: [base, helper], task: quiz.yaml, shots: [0, 2]}}
   likely: {{of: [base, helper, light], on: talks.test, metrics: [reply_perplexity], control: base}}
@@ -61,6 +64,7 @@ releases:
     formats: [safetensors]
     gates: [{{metric: likely.light.reply_perplexity, better_than: likely.base.reply_perplexity}}, {{licences: [MIT]}}]
   served: {{from: light, quantise: int8, formats: [openvino], gates: [{{parity: 0.9}}]}}
+  looked: {{from: edits, quantise: int8, formats: [openvino], gates: [{{parity: 0.1}}]}}
   translated: {{from: mt, quantise: int8, formats: [openvino], gates: [{{parity: 0.9}}]}}
 """
 
@@ -129,6 +133,14 @@ def test_writers_are_trained_and_measured_beside_their_controls(tmp_path: Path) 
     [told] = writer.generate([[{"role": "user", "content": "春夏秋冬"}]], GenerationSettings(max_tokens=8))
     writer.close()
     assert told.usage.completion_tokens
+    folder = made["releases.looked"].path
+    writer = load_writer(folder, "generate")
+    [told] = writer.generate(["春夏秋冬"], GenerationSettings(max_tokens=8))
+    writer.close()
+    [row] = source_rows(load_model(made["models.edits"].path).config, folder, ["春夏秋冬"])
+    assert (
+        told.usage.prompt_tokens == len(row) == 4 + 1 + 4 + 1 + 2 + 1
+    )  # the source, the nearest one, its target
     assert reports["models.small"]["valid"]["perplexity"] > 1
     assert "⟦" in (made["models.helper"].path / "first_batch.md").read_text("utf-8")
     samples = (made["models.student"].path / "samples.jsonl").read_text("utf-8").splitlines()

@@ -38,7 +38,7 @@ from catenary.train import (
 )
 from catenary.train.batches import TokenRows
 from catenary.train.conversations import Conversations
-from catenary.train.objectives.corrupted import Infilling, Spans
+from catenary.train.objectives.corrupted import Copies, Infilling, Spans
 from catenary.train.objectives.preferred import Preferred, reply_log_probs
 from catenary.train.objectives.reply import Reply
 from catenary.train.pairs import Pairs
@@ -477,6 +477,18 @@ def test_infilling_loses_no_more_than_it_says(row: list[int], rate: float, permu
     if rate == 0:
         assert sorted(kept) == sorted(row)
         assert permute or kept == row
+
+
+@given(ROWS, st.integers(2, 30), st.floats(0, 1), st.integers(0, 1000))
+@hypothesis_settings(max_examples=100, deadline=None)
+def test_what_is_copied_is_the_last_row_read(row: list[int], longest: int, bare: float, seed: int) -> None:
+    damage = Copies(longest, bare, tuple(range(100, 160)), 7)
+    read, wanted = damage(np.asarray(row, np.int32), np.random.default_rng(seed))
+    parts = " ".join(map(str, read)).split(" 7 ")
+    assert len(parts) in (1, 3)
+    assert parts[-1] == " ".join(map(str, wanted))
+    assert all(2 <= len(part.split()) <= min(longest, len(row)) for part in parts)
+    assert {7, *range(100, 160)}.issuperset(read.tolist())
 
 
 def test_infilling_masks_about_what_it_says() -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from catenary.models import TransformerConfig
+    from catenary.models.baselines import Memory
     from catenary.tokenizer import ChatTemplate
 
 CHARACTERS_PER_TOKEN = 64  # no tokenizer here makes one token of more; bounds the cost of a hostile prompt
@@ -36,13 +37,16 @@ class GeneratorFolder:
     windows: tuple[int, ...]
     tokenizer: Tokenizer
     template: ChatTemplate
+    memory: Memory | None = None  # whose nearest pair an encoder–decoder reads behind a text
 
     def read(self, prompt: Prompt) -> list[int]:
         """The ids of a prompt: of a text with what the model puts before one, of messages by the chat template.
 
         Raises InvalidInput for a prompt that is empty, no Unicode text, too long, or has ids beyond the vocabulary.
         """
-        if isinstance(prompt, str):
+        if isinstance(prompt, str) and self.memory is not None:
+            ids = self._beside_memory(prompt, self.memory)
+        elif isinstance(prompt, str):
             ids = self._of_text(prompt, special=True)
             if self.kind == "decoder" and ids and ids[-1] in self.end_ids and self._ends_texts():
                 ids = ids[:-1]  # the frame of a whole text; a prompt goes on
@@ -90,6 +94,19 @@ class GeneratorFolder:
             )
         return list(self.tokenizer.encode(text, add_special_tokens=special).ids)
 
+    def _beside_memory(self, text: str, memory: Memory) -> list[int]:
+        from catenary.models import read_sources
+
+        check_unicode([text])
+        eos = self.model.eos_token_id
+        return read_sources(
+            lambda texts: [one.ids for one in self.tokenizer.encode_batch(texts, add_special_tokens=False)],
+            [text],
+            eos_id=eos[0] if isinstance(eos, tuple) else eos,
+            longest=self.model.max_position_embeddings - 1,
+            memory=memory,
+        )[0]
+
     def _ends_texts(self) -> bool:
         """Whether the tokenizer puts an end after every text."""
         framed = self.tokenizer.encode("", add_special_tokens=True).ids
@@ -102,7 +119,7 @@ def open_generator(path: Path) -> GeneratorFolder:
     Raises NotFound for a missing file, Damaged for one that does not parse, InvalidInput for a model that does not
     write and for settings that do not fit together.
     """
-    from catenary.models import FAMILIES
+    from catenary.models import FAMILIES, memory_beside
     from catenary.tokenizer import ChatTemplate, read_template, special_tokens
 
     settings = read_json(path / "config.json")
@@ -141,6 +158,7 @@ def open_generator(path: Path) -> GeneratorFolder:
         tokenizer=tokenizer,
         template=read_template(path)
         or ChatTemplate.plain({"bos_token": "", "eos_token": "\n"} | special_tokens(path)),
+        memory=None if config.kind == "decoder" else memory_beside(path),
     )
 
 

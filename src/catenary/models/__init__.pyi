@@ -12,6 +12,7 @@ from .model import Loaded, Model, Output
 from .model_files import model_files
 from .observe import Seen, observe
 from .peft_files import is_adapter, load_adapter, save_adapter
+from .remembering import memory_beside, read_sources
 from .sizes import SIZES, configure
 
 __all__ = [
@@ -39,9 +40,11 @@ __all__ = [
     "is_adapter",
     "load",
     "load_adapter",
+    "memory_beside",
     "merge_adapter",
     "model_files",
     "observe",
+    "read_sources",
     "save",
     "save_adapter",
     "text_frame",

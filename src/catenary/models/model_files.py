@@ -13,6 +13,8 @@ WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 POOLING = ("modules.json", "1_Pooling/config.json")
 # What a model folder carries besides its weights: passed through as it is.
 COMPANIONS = (
+    "memory.json",
+    "memory.jsonl",
     "task.json",
     "tokenizer.json",
     "tokenizer_config.json",

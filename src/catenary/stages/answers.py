@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from catenary.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from catenary.models import Model
+    from catenary.models import Model, TransformerConfig
     from catenary.stages.dialogues import Talk
 
 
@@ -53,15 +53,27 @@ def write_targets(
     max_new_tokens: int,
     progress: Progress = SILENT,
 ) -> list[str]:
-    """What an encoder–decoder writes for each source, read as its tokenizer frames it and cut to its positions."""
+    """What an encoder–decoder writes for each source, read as `source_rows` says."""
     from catenary.inference.generate import Decoding, generate
     from catenary.tokenizer import load
 
     tokenizer = load(folder)
-    config = model.config
-    eos = config.eos_token_id[0] if isinstance(config.eos_token_id, tuple) else config.eos_token_id
-    room = config.max_position_embeddings - 1
-    rows = [[*ids[:room], *([] if eos is None else [eos])] for ids in tokenizer.encode_batch(sources)]
+    rows = source_rows(model.config, folder, sources)
     progress.begin("writing", len(rows), "texts")
     how = Decoding(max_new_tokens=max_new_tokens, beams=beams, rows=64)
     return [tokenizer.decode(ids).strip() for ids in generate(model, rows, how, progress=progress)]
+
+
+def source_rows(config: TransformerConfig, folder: Path, sources: Sequence[str]) -> list[list[int]]:
+    """The ids of each source as an encoder–decoder reads it, with its memory's nearest pair, cut to its positions."""
+    from catenary.models import memory_beside, read_sources
+    from catenary.tokenizer import load
+
+    eos = config.eos_token_id
+    return read_sources(
+        load(folder).encode_batch,
+        sources,
+        eos_id=eos[0] if isinstance(eos, tuple) else eos,
+        longest=config.max_position_embeddings - 1,
+        memory=memory_beside(folder),
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from catenary.data.annotations import annotated_documents_of
 from catenary.errors import InvalidInput
+from catenary.store import Artifact
 
 Talk = list[dict[str, Any]]
 
@@ -39,6 +40,18 @@ def pairs_of(folder: Path, split: str) -> tuple[list[str], list[str], list[str]]
         [one.columns["source"] for one in documents],
         [one.columns["target"] for one in documents],
     )
+
+
+def groups_of(dataset: Artifact, split: str) -> list[str]:
+    """For each document of a split, what those in its group have in common: the document itself where the dataset is
+    not split by groups; its file where by something that the dataset no longer tells."""
+    from catenary.data.repeats import iter_read
+
+    group = dataset.manifest.settings["split"].get("group")
+    column = {None: "id", "source": "source"}.get(group, "file")
+    return [
+        value for batch in iter_read(dataset.path, split, [column]) for value in batch[column].to_pylist()
+    ]
 
 
 def preferences_of(folder: Path, split: str) -> list[tuple[Talk, str, str]]:

@@ -194,6 +194,7 @@ def _token_parity(work: Work[ReleaseSettings], lineage: Sequence[Artifact]) -> M
 def _pair_parity(work: Work[ReleaseSettings], lineage: Sequence[Artifact]) -> Mapping[str, Any]:
     """The same of an encoder–decoder, on held-out pairs."""
     from catenary.compress import pair_parity
+    from catenary.stages.answers import source_rows
     from catenary.stages.dialogues import pairs_of
     from catenary.tokenizer import load as load_tokenizer
 
@@ -206,8 +207,8 @@ def _pair_parity(work: Work[ReleaseSettings], lineage: Sequence[Artifact]) -> Ma
     pairs = []
     for split in ("test", "valid"):
         _, sources, targets = pairs_of(dataset, split)
-        read, written = (tokenizer.encode_batch(side) for side in (sources, targets))
-        pairs += [([*a[:longest], *ends], [*b[:longest], *ends]) for a, b in zip(read, written, strict=True)]
+        read, written = source_rows(trained.config, work.out, sources), tokenizer.encode_batch(targets)
+        pairs += [(a, [*b[:longest], *ends]) for a, b in zip(read, written, strict=True)]
     if not pairs:
         raise NOTHING_HELD_OUT
     return asdict(pair_parity(trained, work.out, pairs[:PARITY_TALKS], progress=work.progress))

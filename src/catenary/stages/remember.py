@@ -42,12 +42,13 @@ def run(work: Work[RememberSettings]) -> Mapping[str, Any]:
     spaceless = bool(main) and main[0][0] in SPACELESS
     memory = fit_memory(sources, targets, "characters" if spaceless else "characters_in_words")
     memory.save(work.out)
+    (work.out / "config.json").write_text('{"family": "memory"}\n', "utf-8")
     return {"headline": {"pairs": len(sources), "features": memory.counts.grams}, "task": work.settings.task}
 
 
 REMEMBER = Stage(
     name="remember",
-    version=1,
+    version=2,
     section="models",
     kind="model",
     owner="researcher",

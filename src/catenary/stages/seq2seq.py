@@ -4,6 +4,8 @@
       mt:    {family: marian, objective: translate, from: help, tokenizer: both}      # from scratch, on pairs
       base:  {family: t5, objective: span, from: news, tokenizer: zh}                 # T5's span corruption
       other: {family: bart, objective: denoise, from: news, tokenizer: zh}            # BART's denoising
+      able:  {family: t5, objective: copy, from: help, tokenizer: both}               # copies rows of random tokens …
+      edits: {init: able, task: translate, from: help, memory: pairs}                 # … and reads what is nearest
       brief: {init: base, task: summarise, from: briefs}                              # a pretrained one, tuned
       quick: {init: mt, task: translate, from: help, teacher: large}                  # learns from the teacher
 
@@ -15,25 +17,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from catenary.chain.stage import Estimate, Ref, Stage, Work
 from catenary.data.texts import texts_of
 from catenary.errors import InvalidInput
 from catenary.stages.chat import AdapterSettings
-from catenary.stages.dialogues import pairs_of
+from catenary.stages.dialogues import groups_of, pairs_of
 from catenary.stages.launched import LaunchedSettings
 from catenary.stages.open_model import open_model
 from catenary.stages.pictures import draw_losses
 from catenary.stages.settings import part_of
-from catenary.stages.sizes import RESTORING, SHAPE, TRANSDUCING, TUNING, Size, dialled, shape
+from catenary.stages.sizes import COPYING, RESTORING, SHAPE, TRANSDUCING, TUNING, Size, dialled, shape
 from catenary.stages.watched import watched
 from catenary.train.settings import TrainSettings
-from catenary.train.text_settings import DenoiseSettings, DistilSettings, Seq2SeqSettings, SpanSettings
+from catenary.train.text_settings import (
+    CopySettings,
+    DenoiseSettings,
+    DistilSettings,
+    Seq2SeqSettings,
+    SpanSettings,
+)
+
+if TYPE_CHECKING:
+    from catenary.models.baselines import Memory
+    from catenary.models.baselines.memory import Places
 
 FAMILIES = ("t5", "bart", "marian")
+RESTORES = ("span", "denoise", "copy")  # the objectives that learn from raw text
 BYTES_PER_SECOND = 9e3  # of a dataset's Parquet files and one pass, of the smallest size
 
 
@@ -42,7 +56,7 @@ class NewSeq2SeqSettings(LaunchedSettings, Seq2SeqSettings):
 
     family: Literal["t5", "bart", "marian"]
     size: Size = "nano"
-    objective: Literal["translate", "summarise", "span", "denoise"]
+    objective: Literal["translate", "summarise", "span", "denoise", "copy"]
     from_: Annotated[str, Ref("datasets")] = Field(alias="from")
     tokenizer: Annotated[str, Ref("tokenizers")]
     hidden_size: int | None = Field(default=None, ge=8)
@@ -53,6 +67,8 @@ class NewSeq2SeqSettings(LaunchedSettings, Seq2SeqSettings):
     max_position_embeddings: int | None = Field(default=None, ge=8)
     span: SpanSettings | None = None
     denoise: DenoiseSettings | None = None
+    copy_: CopySettings | None = Field(default=None, alias="copy")
+    memory: Annotated[str | None, Ref("models")] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -60,24 +76,25 @@ class NewSeq2SeqSettings(LaunchedSettings, Seq2SeqSettings):
         if not isinstance(raw, dict):
             return raw
         family, size = raw.get("family"), raw.get("size", "nano")
-        restores = raw.get("objective") in ("span", "denoise")
-        dial = (RESTORING if restores else TRANSDUCING).get(size)
+        restores = raw.get("objective") in RESTORES
+        dials = RESTORING if restores else TRANSDUCING
+        dial = COPYING if raw.get("objective") == "copy" else dials.get(size)
         if family not in FAMILIES or dial is None:
             return raw
         return dialled(raw, {**dial, **shape(family, size)})
 
     @model_validator(mode="after")
     def _fits(self) -> NewSeq2SeqSettings:
-        for name in ("span", "denoise"):
-            if getattr(self, name) is not None and self.objective != name:
+        for name, given in (("span", self.span), ("denoise", self.denoise), ("copy", self.copy_)):
+            if given is not None and self.objective != name:
                 raise InvalidInput(
                     "These settings belong to another objective.",
                     got=name,
                     expected="`objective: {name}`",
                     name=name,
                 )
-        pairs = sorted(self.model_fields_set & Seq2SeqSettings.model_fields.keys())
-        if self.objective in ("span", "denoise") and pairs:
+        pairs = sorted(self.model_fields_set & {*Seq2SeqSettings.model_fields, "memory"})
+        if self.objective in RESTORES and pairs:
             raise InvalidInput(
                 "These settings belong to another objective.",
                 got=", ".join(pairs),
@@ -94,6 +111,7 @@ class TunedSeq2SeqSettings(LaunchedSettings, Seq2SeqSettings):
     task: Literal["translate", "summarise"]
     from_: Annotated[str, Ref("datasets")] = Field(alias="from")
     adapter: AdapterSettings | None = None
+    memory: Annotated[str | None, Ref("models")] = None
     teacher: Annotated[str | None, Ref("models")] = None
     from_samples: bool = Field(False, description="learn the teacher's own targets, not its distribution")
     beams: int = Field(1, ge=1, le=16, description="of the teacher's targets")
@@ -134,19 +152,19 @@ def run_new(work: Work[NewSeq2SeqSettings]) -> Mapping[str, Any]:
     )
     training = part_of(settings, TrainSettings)
     rest: dict[str, Any] = {"state": work.state, "progress": work.progress, "launch": settings.train}
-    if settings.objective in ("span", "denoise"):
-        damage: SpanSettings | DenoiseSettings = (
-            settings.span or SpanSettings()
-            if settings.objective == "span"
-            else settings.denoise or DenoiseSettings()
-        )
+    if settings.objective in RESTORES:
+        damages: dict[str, SpanSettings | DenoiseSettings | CopySettings] = {
+            "span": settings.span or SpanSettings(),
+            "denoise": settings.denoise or DenoiseSettings(),
+            "copy": settings.copy_ or CopySettings(),
+        }
         report = pretrain_seq2seq(
             list(texts_of(dataset, "train")),
             config,
             tokenizer,
             training,
             work.out,
-            damage=damage,
+            damage=damages[settings.objective],
             valid=list(texts_of(dataset, "valid")),
             **rest,
         )
@@ -158,6 +176,7 @@ def run_new(work: Work[NewSeq2SeqSettings]) -> Mapping[str, Any]:
             training,
             work.out,
             seq2seq=part_of(settings, Seq2SeqSettings),
+            memory=_memory(work),
             valid=pairs_of(dataset, "valid")[1:],
             **rest,
         )
@@ -183,12 +202,39 @@ def run_tuned(work: Work[TunedSeq2SeqSettings]) -> Mapping[str, Any]:
         seq2seq=part_of(settings, Seq2SeqSettings),
         adapted=None if settings.adapter is None else Adapted(settings.adapter.lora, init.id),
         teacher=teacher,
+        memory=_memory(work),
         valid=pairs_of(dataset, "valid")[1:],
         state=work.state,
         progress=work.progress,
         launch=settings.train,
     )
     return _told(work, report)
+
+
+def _memory(work: Work[Any]) -> tuple[Memory, list[Places]] | None:
+    """The memory, and which of its pairs each pair of the dataset is not to find: itself, and those of its group where
+    the dataset is split by groups, as no held-out pair finds one of its own."""
+    from catenary.models.baselines import Memory
+
+    if work.settings.memory is None:
+        return None
+    artifact, dataset = work.inputs["memory"], work.inputs["from"]
+    if artifact.stage != "remember":
+        raise InvalidInput(
+            "This model is no memory.",
+            where=f"{work.link}.memory",
+            got=work.settings.memory,
+            expected="family: memory",
+        )
+    memory = Memory.load(artifact.path)
+    _, sources, targets = pairs_of(dataset.path, "train")
+    groups = dict(zip(zip(sources, targets, strict=True), groups_of(dataset, "train"), strict=True))
+    of: dict[str | None, list[int]] = {}
+    for place, pair in enumerate(zip(memory.sources, memory.targets, strict=True)):
+        of.setdefault(groups.get(pair), []).append(place)
+    places = {group: np.asarray(found, np.int64) for group, found in of.items()}
+    none = np.zeros(0, np.int64)
+    return memory, [places.get(groups[pair], none) for pair in zip(sources, targets, strict=True)]
 
 
 def _sampled(work: Work[TunedSeq2SeqSettings], sources: Sequence[str]) -> list[str]:

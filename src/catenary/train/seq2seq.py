@@ -10,7 +10,9 @@ from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
 from catenary.errors import InvalidInput
-from catenary.models import Model, TransformerConfig, build, copy_companions, save
+from catenary.models import Model, TransformerConfig, build, copy_companions, read_sources, save
+from catenary.models.baselines import Memory
+from catenary.models.baselines.memory import Places
 from catenary.progress import SILENT, Progress
 from catenary.tokenizer import Tokenizer
 from catenary.tokenizer import load as load_tokenizer
@@ -21,14 +23,20 @@ from catenary.train.dropout import set_dropout
 from catenary.train.embeddings import paired_embeddings
 from catenary.train.exposures import write_exposures
 from catenary.train.loop import CHECKPOINT_SECONDS, fit
-from catenary.train.objectives.corrupted import Infilling, Restore, Spans
+from catenary.train.objectives.corrupted import Copies, Damage, Infilling, Restore, Spans
 from catenary.train.objectives.distilled import Distilled
 from catenary.train.objectives.seq2seq import Seq2Seq
 from catenary.train.pairs import Pairs
 from catenary.train.report import TrainReport, train_report, write_settings
 from catenary.train.samples import sampled
 from catenary.train.settings import LaunchSettings, TrainSettings
-from catenary.train.text_settings import DenoiseSettings, DistilSettings, Seq2SeqSettings, SpanSettings
+from catenary.train.text_settings import (
+    CopySettings,
+    DenoiseSettings,
+    DistilSettings,
+    Seq2SeqSettings,
+    SpanSettings,
+)
 from catenary.train.vocabulary import ordinary_ids
 
 SENTINELS = 100  # T5's; the first has the highest id
@@ -47,6 +55,7 @@ def train_seq2seq(
     seq2seq: Seq2SeqSettings = Seq2SeqSettings(),  # noqa: B008 - frozen
     adapted: Adapted | None = None,
     teacher: tuple[Model, DistilSettings] | None = None,
+    memory: tuple[Memory, Sequence[Places]] | None = None,
     valid: TextPairs = ((), ()),
     state: Path | None = None,
     progress: Progress = SILENT,
@@ -57,23 +66,27 @@ def train_seq2seq(
 
     `start` is the configuration of a new model or a model to go on with; `tokenizer` the folder with its
     tokenizer.json. Both sides are cut to the model's positions. With a `teacher`, which has the same vocabulary, its
-    distribution is learnt beside the text. What `fit` raises passes through.
+    distribution is learnt beside the text. With a `memory` the model reads the nearest pair of it behind each source
+    (`models.read_sources`), but for each pair of `pairs` none of those that are told beside the memory. What `fit`
+    raises passes through.
     """
     vocabulary = with_frame(tokenizer, start, out)
     model = build(start, "seq2seq", seed=settings.seed) if isinstance(start, TransformerConfig) else start
     pad_id, start_id, eos_id = _ids(model, tokenizer)
     longest = model.config.max_position_embeddings - 1
 
-    def dealt(sides: TextPairs) -> Pairs:
-        sources, targets = (
-            TokenRows.of([[*ids[:longest], eos_id] for ids in vocabulary.encode_batch(side)])
-            for side in sides
-        )
-        return Pairs.of(sources, targets, settings, pad_id=pad_id, start_id=start_id)
+    known, but = memory or (None, None)
+
+    def dealt(sides: TextPairs, but: Sequence[Places] | None = None) -> Pairs:
+        how: dict[str, Any] = {"eos_id": eos_id, "longest": longest}
+        sources = read_sources(vocabulary.encode_batch, sides[0], memory=known, but=but, **how)
+        targets = read_sources(vocabulary.encode_batch, sides[1], **how)
+        rows = (TokenRows.of(sources), TokenRows.of(targets))
+        return Pairs.of(*rows, settings, pad_id=pad_id, start_id=start_id)
 
     if not pairs[0]:
         raise InvalidInput("There is no text to train on.", got="0 texts")
-    learnt, held_out = dealt(pairs), dealt(valid)
+    learnt, held_out = dealt(pairs, but), dealt(valid)
     if seq2seq.embeddings == "paired":
         if not isinstance(start, TransformerConfig):
             raise InvalidInput(
@@ -102,6 +115,8 @@ def train_seq2seq(
         what="Training",
     )
     keep(model, out, adapted)
+    if known is not None:
+        known.save(out)
     write_settings(out, settings, seq2seq)
     write_exposures(out, learnt, fitted.steps, fitted.seen)
     report = train_report(model, fitted, len(pairs[0]))
@@ -118,7 +133,7 @@ def pretrain_seq2seq(
     settings: TrainSettings,
     out: Path,
     *,
-    damage: SpanSettings | DenoiseSettings,
+    damage: SpanSettings | DenoiseSettings | CopySettings,
     valid: Sequence[str] = (),
     state: Path | None = None,
     progress: Progress = SILENT,
@@ -127,15 +142,15 @@ def pretrain_seq2seq(
 ) -> TrainReport:
     """Train a new encoder–decoder to undo what `damage` does to raw texts, and write it to the folder `out`.
 
-    Texts longer than the model are read in pieces. For spans the vocabulary gets a hundred sentinels, `<extra_id_0>` …;
-    the model's own grows with it.
+    Texts longer than the model are read in pieces; for copying, which reads three, of a third of that. For spans the
+    vocabulary gets a hundred sentinels, `<extra_id_0>` …; the model's own grows with it.
     """
     vocabulary = with_frame(tokenizer, config, out, sentinels=isinstance(damage, SpanSettings))
     config = config.model_copy(update={"vocab_size": max(config.vocab_size, vocabulary.vocab_size)})
     model = build(config, "seq2seq", seed=settings.seed)
     pad_id, start_id, eos_id = _ids(model, tokenizer)
-    objective = Restore(_damage(damage, vocabulary, tokenizer), eos_id, pad_id, start_id)
-    longest = config.max_position_embeddings - 2
+    objective = Restore(_damage(damage, vocabulary, eos_id, tokenizer), eos_id, pad_id, start_id)
+    longest = (config.max_position_embeddings - 2) // (3 if isinstance(damage, CopySettings) else 1)
 
     def pieces(texts: Sequence[str]) -> tuple[TokenRows, list[int]]:
         """Texts in pieces of two tokens or more, and which text each is of."""
@@ -214,7 +229,11 @@ def distilled(plain: Any, model: Model, teacher: tuple[Model, DistilSettings]) -
     return Distilled(taught.eval().requires_grad_(False), plain, how.temperature, how.weight)
 
 
-def _damage(damage: SpanSettings | DenoiseSettings, vocabulary: Tokenizer, where: Path) -> Spans | Infilling:
+def _damage(
+    damage: SpanSettings | DenoiseSettings | CopySettings, vocabulary: Tokenizer, eos_id: int, where: Path
+) -> Damage:
+    if isinstance(damage, CopySettings):
+        return Copies(damage.longest, damage.bare, tuple(ordinary_ids(vocabulary)), eos_id)
     if isinstance(damage, SpanSettings):
         found = [vocabulary.id_of(f"<extra_id_{number}>") for number in range(SENTINELS)]
         sentinels = tuple(one for one in found if one is not None)

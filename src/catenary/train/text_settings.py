@@ -37,6 +37,17 @@ class DenoiseSettings(BaseModel):
     permute: bool = Field(True, description="put the sentences of a text in another order")
 
 
+class CopySettings(BaseModel):
+    """Copying: what a model learns before it is to work with a memory."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    longest: int = Field(20, ge=2, description="tokens of a row")
+    bare: float = Field(
+        0.4, ge=0, le=1, description="share of the rows with nothing in front of what is copied"
+    )
+
+
 class ChatSettings(BaseModel):
     """Supervised fine-tuning on conversations."""
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from catenary.errors import Damaged, InvalidInput
@@ -20,6 +21,16 @@ def test_the_nearest_source_answers(tmp_path: Path) -> None:
         places, scores = one.nearest(["Open the file.", "zzz qqq"])
         assert places[0] == 1
         assert scores == pytest.approx([1.0, 0.0])
+
+
+def test_a_question_is_not_answered_by_what_it_is_not_to_find() -> None:
+    memory = fit_memory(SOURCES, TARGETS)
+    own = [np.asarray([place]) for place in range(len(SOURCES))]
+    places, scores = memory.nearest(SOURCES, but=own)
+    assert all(place != number for number, place in enumerate(places))
+    assert (places[1], places[3]) == (3, 1)
+    assert max(scores) < 1
+    assert memory.nearest(SOURCES[:1], but=[np.arange(len(SOURCES))])[1] == [-1.0]
 
 
 def test_chinese_is_remembered_by_its_characters() -> None:

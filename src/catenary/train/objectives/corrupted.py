@@ -1,4 +1,4 @@
-"""Reading a damaged text and writing what was there: span corruption (T5) and denoising (BART).
+"""Reading a damaged text and writing what was there: span corruption (T5), denoising (BART), copying.
 
 Each time a text comes up it is damaged anew, with the draws of its step. Rows hold ordinary tokens alone; what ends a
 text is put there here.
@@ -117,6 +117,40 @@ class Infilling:
             damaged = np.concatenate([damaged[:place], mask, damaged[place + length :]])
             wanted -= max(1, length)
         return damaged, ids
+
+
+@dataclass(frozen=True)
+class Copies:
+    """2 to `longest` tokens drawn at random, behind two other such rows or (`bare` of the time) none; the target is the
+    last row. Of a text no more than its length counts: no row is longer.
+
+    What is copied makes no sense, so looking it up is the only way; a model learns that within a thousand steps and
+    takes it along to real text, where from nothing it hardly begins (Krishna et al. 2021, 2109.04953, and Wu et al.
+    2022, 2206.10139, on pretraining by such tasks). The frame is that of `models.read_sources`.
+    """
+
+    longest: int
+    bare: float
+    ordinary_ids: tuple[int, ...]
+    eos_id: int
+
+    @property
+    def identity(self) -> str:
+        """Equal for equal rows."""
+        return digest(["copies", self.longest, self.bare, self.ordinary_ids, self.eos_id])
+
+    @cached_property
+    def _ids(self) -> Row:
+        return np.asarray(self.ordinary_ids, np.int32)
+
+    def __call__(self, ids: Row, random: np.random.Generator) -> tuple[Row, Row]:
+        """(the rows, the last of them)."""
+        most = min(self.longest, len(ids))
+        one, two, copied = (random.choice(self._ids, n) for n in random.integers(2, most, 3, endpoint=True))
+        if random.random() < self.bare:
+            return copied, copied
+        end = np.asarray([self.eos_id], np.int32)
+        return np.concatenate([one, end, two, end, copied]), copied
 
 
 @dataclass(frozen=True)
