@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "trace",
         "Trace an answer, artifact or document to what it was made of, or to all made from it.",
     ),
+    "openlineage": ("openlineage", "Give all runs as OpenLineage events, for catalogs of lineage."),
     "diff": ("diff", "Show what sets two releases apart."),
     "feedback": ("feedback", "Review what users said of answers, and make a dataset of it."),
     "review": ("review", "Give documents to reviewers, and see how far two of them agree."),
