@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import random
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from catenary.evaluate.slips import slips
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -135,3 +138,31 @@ def test_the_questions_to_the_handbook_are_as_many_as_its_readme_says() -> None:
     assert len(asked) == 97
     assert sum(not one["evidence"] for one in asked) == 24
     assert len({one["question"] for one in asked}) == 97
+
+
+def test_each_planted_mistake_is_where_it_is_said_to_be() -> None:
+    """Three kinds are found by rules; a misspelt word is a place that a proofreader is to name."""
+    prepare, measure = script("kinds/prepare.py"), script("kinds/measure.py")
+    text = "This package is a small tool for writing letters, and the manual describes an editor."
+    draw = random.Random(1)
+    for kind in ("repeated", "article", "spacing"):
+        wrong, start, end = getattr(prepare, kind)(text, draw)
+        [found] = slips(wrong)
+        assert (found.kind, start <= found.start < end) == (kind, True)
+        answer = f"- {found.start}: {found.text} ({found.kind})"
+        row = {"text": wrong, "start": str(start), "end": str(end), "answer": answer}
+        assert measure.hit(measure.answered(row), row)
+    wrong, start, end = prepare.spelling(text, draw)
+    assert sorted(wrong[start:end]) == sorted(text[start:end])
+    assert wrong[:start] + wrong[end:] == text[:start] + text[end:]
+
+
+def test_a_changelog_s_entry_gives_its_fields() -> None:
+    measure = script("kinds/measure.py")
+    entry = "nettle (3.8.1-2) unstable; urgency=low\n\n  * Fixed.\n\n -- Ann Bee <ann@example.org>  Sat, 10 Sep 2022\n"
+    assert measure.patterns({"text": entry}) == {
+        "package": "nettle",
+        "version": "3.8.1-2",
+        "urgency": "low",
+        "maintainer": "Ann Bee",
+    }
