@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from catenary.serve.semantic_cache import SemanticCache
     from catenary.serve.served import Served
 
+KEY_VARIABLE = "CATENARY_API_KEY"
+"""The environment variable with the key that a service elsewhere is asked with."""
+
 NO_KEY = "-"
 """Stands for the key in what a service without keys counts."""
 
@@ -465,13 +468,20 @@ def console(
     *,
     overrides: Sequence[str] = (),
     gateway: Gateway | None = None,
+    service: str | None = None,
     closing: Callable[[], bool] = never,
 ) -> FastAPI:
-    """The console over a chain file, read again whenever it changes, and its store; with a gateway, over that too."""
+    """The console over a chain file, read again whenever it changes, and its store; with a gateway, over that too.
+
+    `service`: without a gateway, the address of the service that the playground asks.
+    """
+    import os
+
     from catenary.chain.spec import load
     from catenary.console.app import console_app
     from catenary.console.desk import Desk
     from catenary.console.desk import Endpoint as EndpointNow
+    from catenary.console.service import Answering, Service, service_at
     from catenary.stages import STAGES
 
     def endpoints() -> list[EndpointNow]:
@@ -489,6 +499,16 @@ def console(
             for served in gateway.endpoints.values()
         ]
 
+    asked = None if service is None else service_at(service, os.environ.get(KEY_VARIABLE))
+    if gateway is not None:
+        from catenary.serve.app import create_app
+        from catenary.serve.inside import inside
+
+        there = gateway
+        asked = Service(
+            lambda: [Answering(one.name, one.task, one.status) for one in there.endpoints.values()],
+            inside(create_app(there)),
+        )
     return console_app(
         Desk(
             path=chain.path,
@@ -497,6 +517,7 @@ def console(
             read_usage=lambda chain, since, until: usage_table(chain, store, since=since, until=until),
             overrides=tuple(overrides),
             endpoints=None if gateway is None else endpoints,
+            service=asked,
             closing=closing,
         )
     )

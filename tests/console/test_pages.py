@@ -351,3 +351,45 @@ def test_an_answer_is_followed_to_a_line_of_a_file_and_feedback_to_its_answer(co
         said = client.get("/feedback?csv=feedback").text
         assert "'=no" in said
         assert receipt in said
+
+
+def test_an_evaluation_shows_its_intervals_tests_and_worst_examples(copy: Path) -> None:
+    votes = [
+        {
+            "question": str(at),
+            "first": "linear",
+            "second": "kind",
+            "winner": "kind" if at % 3 else "tie",
+            "rater": who,
+        }
+        for at in range(6)
+        for who in ("ann", "ben")
+    ]
+    (copy / "round 1").mkdir()
+    (copy / "round 1/votes.jsonl").write_text("".join(json.dumps(one) + "\n" for one in votes), "utf-8")
+    points = [
+        {"question": str(at), "model": model, "rater": "ann", "points": {"clear": 3 + at % 2}}
+        for at in range(4)
+        for model in ("linear", "kind")
+    ]
+    (copy / "ratings.jsonl").write_text("".join(json.dumps(one) + "\n" for one in points), "utf-8")
+    with running(copy) as console, console.client() as client:
+        page = client.get("/links/evaluations.quality").text
+        for part in ("table-scores", "table-comparisons", "table-classes", "mcnemar"):
+            assert part in page
+        rows = csv.DictReader(
+            io.StringIO(client.get("/links/evaluations.quality?csv=classes").content.decode("utf-8-sig"))
+        )
+        assert {row["label"] for row in rows} == {"docs", "offer"}
+        page = client.get("/evaluations").text
+        assert "/links/evaluations.quality" in page
+        assert "/rounds/round%201/votes.jsonl" in page
+        arena = client.get("/rounds/round%201/votes.jsonl").text
+        assert "12 judgements" in arena
+        assert "ann" in arena
+        [first, *_] = csv.DictReader(
+            io.StringIO(client.get("/rounds/round%201/votes.jsonl?csv=ranks").content.decode("utf-8-sig"))
+        )
+        assert first["model"] == "kind"
+        assert "clear" in client.get("/rounds/ratings.jsonl").text
+        assert client.get("/rounds/../catenary.yaml").status_code == 404

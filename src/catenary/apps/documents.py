@@ -142,7 +142,8 @@ class _Documents:
     async def __call__(self, conversation: Conversation) -> AsyncIterator[Piece]:
         language = conversation.language
         got = await self.retrieve(conversation)
-        yield Note({"retrieved": [_told(one) for one in got.found], "answered": got.answerable})
+        bars = {"least": self.rules.bars.least, "least_cosine": self.rules.bars.least_cosine}
+        yield Note({"retrieved": [_told(one) for one in got.found], "answered": got.answerable, "bars": bars})
         texts = [one.passage.text for one in got.found]
         if self.model is not None and got.answerable:
             screened = await self.screen(texts)
@@ -292,6 +293,7 @@ def _told(found: Found) -> dict[str, Any]:
         "licence": passage.licence,
         "headings": list(passage.headings),
         "score": round(found.score, 4),
+        "words": round(found.words, 4),
         "coverage": round(found.coverage, 4),
         "cosine": None if found.cosine is None else round(found.cosine, 4),
     }

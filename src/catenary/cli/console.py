@@ -16,7 +16,7 @@ from catenary.messages import say
     help=say(
         "Show the chain in a browser: links, runs, data, releases, keys. `catenary serve` has it at / too."
     ),
-    epilog=example("catenary console\ncatenary console --port 9000"),
+    epilog=example("catenary console\ncatenary console --service http://127.0.0.1:8000"),
 )
 @click.option("--host", default="127.0.0.1", help=say("The address to listen on."))
 @click.option("--port", type=click.IntRange(0, 65535), default=8001, help=say("The port."))
@@ -25,9 +25,21 @@ from catenary.messages import say
     is_flag=True,
     help=say("Listen on an address that others reach; a key must have been made (catenary keys --make)."),
 )
+@click.option(
+    "--service",
+    metavar="URL",
+    help=say("The running service that the playground asks; its key: CATENARY_API_KEY."),
+)
 @file_option
 @set_option
-def command(host: str, port: int, allow_remote: bool, file: Path | None, overrides: tuple[str, ...]) -> None:
+def command(
+    host: str,
+    port: int,
+    allow_remote: bool,
+    service: str | None,
+    file: Path | None,
+    overrides: tuple[str, ...],
+) -> None:
     from catenary.access import any_api_key
     from catenary.serve.listen_pages import listen_pages
     from catenary.server import console
@@ -40,7 +52,7 @@ def command(host: str, port: int, allow_remote: bool, file: Path | None, overrid
     ending = threading.Event()
     with open_store(chain) as store:
         listen_pages(
-            console(chain, store, overrides=overrides, closing=ending.is_set),
+            console(chain, store, overrides=overrides, service=service, closing=ending.is_set),
             ending.set,
             host=host,
             port=port,

@@ -9,12 +9,14 @@ from typing import Any
 
 from markupsafe import Markup
 
+from catenary.console.evaluation import detail_tables, details_of, interval_pictures
 from catenary.console.links import headline
 from catenary.console.table import Cell, Column, Row, Table, figure, table, told
 from catenary.console.view import picture, size
 from catenary.messages import language, say
 from catenary.store import Artifact
 
+OUTCOMES = {"better": "good", "worse": "bad"}
 LONGEST = 200  # characters of a setting that are shown
 
 
@@ -44,11 +46,12 @@ def contents_of(artifact: Artifact, root: str) -> Contents:
         _examples(report, "best", say("Easiest examples")),
         _gates(report),
         _weights(report),
+        *detail_tables(details_of(artifact), root),
     ]
     return Contents(
         headline={say(name): told(value) for name, value in headline(artifact).items()},
         reports=_reports(artifact, root),
-        pictures=_confusions(report),
+        pictures=[*interval_pictures(report), *_confusions(report)],
         tables=[one for one in tables if one is not None],
         inputs=inputs_table(artifact, root),
         files=files_table(artifact, root),
@@ -187,12 +190,22 @@ def _comparisons(report: Mapping[str, Any]) -> Table | None:
             one["second"],
             say(one["metric"]),
             figure(one["difference"]["value"]),
+            figure(one["difference"].get("low")),
+            figure(one["difference"].get("high")),
             figure(one["p"]),
+            str(one.get("test", "")).replace("_", " "),
+            Cell(say(one["outcome"]), tone=OUTCOMES.get(one["outcome"], "muted")) if "outcome" in one else "",
         ]
         for one in found
     ]
     heads = [Column(say("model")), Column(say("against")), Column(say("metric"))]
-    heads += [Column(say("difference"), number=True), Column("p", number=True)]
+    heads += [Column(say("difference"), number=True), Column(say("from"), number=True)]
+    heads += [
+        Column(say("to"), number=True),
+        Column("p", number=True),
+        Column(say("test")),
+        Column(say("outcome")),
+    ]
     return table("comparisons", say("Compared on the same items"), heads, rows)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from catenary.chain.plan import Plan, plan
 from catenary.chain.spec import Chain
 from catenary.console.live import Version, version_of
+from catenary.console.service import Recent, Service
 from catenary.console.viewer import Sessions
 from catenary.store import Store
 
@@ -34,7 +35,10 @@ class Endpoint:
 
 @dataclass(kw_only=True)
 class Desk:
-    """`load` reads the chain file with overrides; `endpoints` None: no service here; `closing`: about to end."""
+    """`load` reads the chain file with overrides; `closing`: about to end.
+
+    `endpoints` None: no service in this process; `service`: what the playground asks, here or elsewhere.
+    """
 
     path: Path
     store: Store
@@ -42,7 +46,9 @@ class Desk:
     read_usage: ReadUsage
     overrides: Sequence[str] = ()
     endpoints: Callable[[], Sequence[Endpoint]] | None = None
+    service: Service | None = None
     closing: Callable[[], bool] = lambda: False
+    recent: Recent = field(default_factory=Recent, init=False)
     sessions: Sessions = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _chain: tuple[object, Chain] | None = field(default=None, init=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
@@ -134,10 +135,16 @@ def moment(at: datetime | None) -> str:
 
 
 def _tables(values: Mapping[str, Any]) -> list[Table]:
-    found = []
+    """Those among a page's values, in lists and in what an artifact holds too."""
+    found: list[Table] = []
     for value in values.values():
-        found += value if isinstance(value, list) else [value]
-    return [one for one in found if isinstance(one, Table)]
+        if isinstance(value, Table):
+            found.append(value)
+        elif isinstance(value, list):
+            found += [one for one in value if isinstance(one, Table)]
+        elif is_dataclass(value) and hasattr(value, "tables"):
+            found += _tables({one.name: getattr(value, one.name) for one in fields(value)})
+    return found
 
 
 def _page_number(request: Request, table: Table) -> int:

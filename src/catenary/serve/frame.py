@@ -97,7 +97,8 @@ class Frame:
                 )
                 await told(OVERLOADED, message)(scope, receive, send)
                 return
-        if path not in OPEN_PATHS and not path.startswith(self._open_paths or ("\0",)):
+        known = "catenary.caller" in scope  # asked by this process itself (inside.py)
+        if not known and path not in OPEN_PATHS and not path.startswith(self._open_paths or ("\0",)):
             try:
                 scope["catenary.caller"] = await gateway.callers.of(_header(scope, b"authorization"))
             except ApiError as error:

@@ -12,10 +12,13 @@ from catenary.console.pages.audit import audit_pages
 from catenary.console.pages.compare import compare_pages
 from catenary.console.pages.control import control_pages
 from catenary.console.pages.data import data_pages
+from catenary.console.pages.evaluations import evaluation_pages
 from catenary.console.pages.link import link_pages
 from catenary.console.pages.login import login_pages
 from catenary.console.pages.overview import overview_pages
+from catenary.console.pages.passages import passage_pages
 from catenary.console.pages.people import people_pages
+from catenary.console.pages.playground import playground_pages
 from catenary.console.pages.releases import release_pages
 from catenary.console.pages.runs import run_pages
 from catenary.console.pages.trace import trace_pages
@@ -36,4 +39,7 @@ PAGES: tuple[Callable[[], APIRouter], ...] = (
     control_pages,
     data_pages,
     answer_pages,
+    playground_pages,
+    passage_pages,
+    evaluation_pages,
 )

@@ -1,4 +1,4 @@
-"""`/answers`: what was answered, newest first, each to be traced; `/feedback`: what users said of answers."""
+"""`/answers`, `/answers/rcpt_…`: what was answered, and one with what it stands on; `/feedback`: what users said."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from fastapi.responses import Response
 from sqlalchemy import Select, func, select
 
 from catenary.access import CALLER
-from catenary.console.table import Cell, Column, Row, Table
-from catenary.console.view import desk_of, moment, render, root_of, viewer_of
+from catenary.console.answer import asked_of
+from catenary.console.pages.playground import answer_parts
+from catenary.console.pages.trace import receipt_for
+from catenary.console.table import Cell, Column, Row, Table, told
+from catenary.console.view import desk_of, duration, moment, render, root_of, viewer_of
 from catenary.console.viewer import Viewer
 from catenary.messages import say
 from catenary.store import Store
@@ -35,6 +38,25 @@ def answer_pages() -> APIRouter:
             endpoint=endpoint,
             endpoints=list(desk_of(request).chain.serve.endpoints),
             answers=_answers_table(desk_of(request).store, query, root_of(request)),
+        )
+
+    @router.get("/answers/{answer}")
+    def one(request: Request, answer: str) -> Response:
+        viewer, desk = viewer_of(request), desk_of(request)
+        receipt = receipt_for(viewer, desk.store, answer)
+        body = receipt.body
+        return render(
+            request,
+            "answer.html",
+            title=say("An answer of {endpoint}", endpoint=receipt.endpoint),
+            answer=answer,
+            at=moment(receipt.at),
+            endpoint=receipt.endpoint,
+            facts=[
+                duration(body.get("seconds")),
+                say("{n} tokens", n=told((body.get("input_tokens") or 0) + (body.get("output_tokens") or 0))),
+            ],
+            **answer_parts(desk, viewer, answer, root_of(request)),
         )
 
     @router.get("/feedback")
@@ -98,7 +120,7 @@ def _answer(row: Any, root: str) -> Row:
         row.endpoint,
         _cut(asked),
         _cut(answered),
-        Cell(row.id[:17], f"{root}/trace/{row.id}", value=row.id, code=True),
+        Cell(row.id[:17], f"{root}/answers/{row.id}", value=row.id, code=True),
         Cell(say("unreleased"), tone="warn") if row.unreleased else Cell(say("released"), tone="good"),
     ]
 
@@ -107,10 +129,9 @@ def _texts(body: Any) -> tuple[str, str]:
     """What was asked and answered, as far as the receipt keeps texts."""
     texts = body.get("texts") or []
     if texts:
-        told = "; ".join(str(one.get("label", "")) for one in texts)
-        return " / ".join(one.get("text") or say("not kept") for one in texts), told
-    messages = (body.get("asked") or {}).get("messages") or []
-    asked = str(messages[-1].get("content", "")) if messages else say("not kept")
+        labels = "; ".join(str(one.get("label", "")) for one in texts)
+        return " / ".join(one.get("text") or say("not kept") for one in texts), labels
+    asked = asked_of(body)[-1]["text"]
     answers = body.get("answers") or []
     return asked, " / ".join(one.get("text") or say("not kept") for one in answers)
 
@@ -129,7 +150,10 @@ def _feedback_table(store: Store, query: Select[Any], root: str) -> Table:
                     row.consent,
                     row.licence,
                     Cell(
-                        row.receipt_id[:17], f"{root}/trace/{row.receipt_id}", value=row.receipt_id, code=True
+                        row.receipt_id[:17],
+                        f"{root}/answers/{row.receipt_id}",
+                        value=row.receipt_id,
+                        code=True,
                     ),
                 ]
                 for row in connection.execute(part)

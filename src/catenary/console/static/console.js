@@ -68,6 +68,64 @@
     addEventListener("pagehide", () => events.close(), { once: true });
   }
 
+  // A question whose answer is shown as it is written; then the page of the answer, as a reload would show it.
+  function stream(form) {
+    const out = document.getElementById("stream");
+    const failed = document.getElementById("failed");
+    const halt = document.getElementById("halt");
+    const ask = form.querySelector("button.main");
+
+    async function read(answer) {
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      let left = "";
+      let receipt = "";
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return receipt;
+        const lines = (left + value).split("\n");
+        left = lines.pop();
+        for (const line of lines) {
+          if (!line.startsWith("data: {")) continue;
+          const event = JSON.parse(line.slice(6));
+          if (event.error) throw new Error(event.error.message);
+          for (const choice of event.choices || []) out.append(choice.delta.content || "");
+          if (event.receipt) receipt = event.receipt.id;
+        }
+      }
+    }
+
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const stop = new AbortController();
+      const fields = new URLSearchParams(new FormData(form));
+      halt.onclick = () => stop.abort();
+      ask.disabled = true;
+      halt.hidden = out.hidden = false;
+      failed.hidden = true;
+      out.textContent = "";
+      try {
+        const answer = await fetch(form.action, {
+          method: "POST", body: fields, signal: stop.signal, headers: { Accept: "text/event-stream" },
+        });
+        if (!answer.ok) throw new Error(await answer.text());
+        const receipt = await read(answer);
+        if (!receipt) throw new Error(failed.dataset.cut);
+        history.pushState(null, "", `${form.action}?answer=${encodeURIComponent(receipt)}`);
+        form.querySelector("#text").value = "";
+        await refresh();
+        out.hidden = true;
+      } catch (error) {
+        if (error.name !== "AbortError") { failed.textContent = error.message; failed.hidden = false; }
+      } finally {
+        ask.disabled = false;
+        halt.hidden = true;
+      }
+    });
+  }
+
+  document.querySelectorAll("form[data-stream]").forEach(stream);
+  addEventListener("popstate", () => location.reload());
+
   if (page.dataset.version) {
     watch();
     addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
