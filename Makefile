@@ -83,10 +83,10 @@ bench-serve: setup ## the gateway beside its engine called directly, and what it
 client-matrix: setup ## the official client's versions 1, 2 and 3 against our server
 	$(BIN)/python -m tests.serve.client_matrix .peers-clients
 
-bench-data: setup ## curation beside datatrove and data-juicer, in an environment of their own
+bench-data: setup ## curation beside datatrove and data-juicer, in an environment of their own (about 10 minutes)
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet 'datatrove[processing]==0.10.1' orjson spacy 'py-data-juicer==1.6.1' aiohttp
-	$(BIN)/python -m benchmarks.data $(PEERS) 20 $(PEERS)/bin/python
+	$(BIN)/python -m benchmarks.data $(PEERS) 40 $(abspath $(PEERS))/bin/python
 
 bench-lineage: setup ## traces over 10,000 artifacts and 1,000,000 documents (about 3 minutes)
 	$(BIN)/python -m benchmarks.lineage

@@ -5,8 +5,9 @@ stage and in total.
 
 PEERS is the Python of an environment with `datatrove[processing]` and `py-data-juicer`, made by `make bench-data`;
 both pin what Catenary does not want. A peer gets the first part of the documents, as much as it does in some seconds a
-stage. Its whole chain has neither the language nor the duplicates that ours does too; ours is timed with its starting,
-the peers' without. Beside our rates stand those of a CPU second, which others' work on the machine changes less.
+stage; near copies and personal data are planted in others, to see what each side finds. A peer's whole chain has
+neither the language nor the duplicates that ours does too; ours is timed with its starting, the peers' without. Beside
+our rates stand those of a CPU second, which others' work on the machine changes less.
 """
 
 from __future__ import annotations
@@ -17,16 +18,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from benchmarks.data_corpus import corpus, pages, planted
+from benchmarks.data_truth import of_duplicates, of_personal_data
 from catenary.data.batches import batch_of
-from catenary.data.curate import curate, curate_files
+from catenary.data.curate import curate_files, slices
 from catenary.data.shards import ParquetSink, shard_path
-from catenary.data.steps import parse_steps
+from catenary.data.steps import Step, parse_steps
 from catenary.digest import text_sha256
 from catenary.records import Document, document_id, document_schema
 
@@ -48,6 +53,7 @@ CHAIN: list[object] = [
     {"dedup": {"near": 0.8}},
 ]
 PEER_BYTES = 2_000_000
+SHARDS = 8
 PEERS = Path(__file__).with_name("data_peers.py")
 
 
@@ -67,18 +73,23 @@ def head(texts: list[str], size: float) -> list[str]:
     return taken
 
 
+def documents_from(texts: Sequence[str], first: int = 0) -> list[Document]:
+    return [
+        Document(text, document_id("s", "f", text, at), source="s", file="f", offset=at, licence="MIT",
+                 sha256=text_sha256(text))
+        for at, text in enumerate(texts, first)
+    ]  # fmt: skip
+
+
 def write_shards(texts: list[str], folder: Path) -> list[Path]:
-    """Shards as `collect` makes them, of some 16 MB of text."""
+    """Shards as `collect` makes them, but alike in size, so that two workers have the same to do."""
+    size = min(sum(len(text.encode()) for text in texts) / SHARDS * 1.02, 16 << 20)
     folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
     start = 0
     while start < len(texts):
-        part = head(texts[start:], 16 << 20) or texts[start : start + 1]
-        documents = [
-            Document(text, document_id("s", "f", text, at), source="s", file="f", offset=at, licence="MIT",
-                     sha256=text_sha256(text))
-            for at, text in enumerate(part, start)
-        ]  # fmt: skip
+        part = head(texts[start:], size) or texts[start : start + 1]
+        documents = documents_from(part, start)
         path = shard_path(folder, "raw", len(paths))
         with ParquetSink(path, document_schema()) as sink:
             sink.write(pa.Table.from_batches([batch_of(documents)]))
@@ -90,20 +101,25 @@ def write_shards(texts: list[str], folder: Path) -> list[Path]:
 Rates = dict[str, dict[str, float]]  # stage → peer → MB/s
 
 
+def asked(peers: Path | None, question: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the peers' own Python answers."""
+    if not peers:
+        return []
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(question, file)
+        file.flush()
+        ended = subprocess.run([peers, PEERS, file.name], capture_output=True, text=True, check=False)
+    told = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
+    if not told:
+        print(ended.stderr[-2000:])
+    return told
+
+
 def of_peers(name: str, texts: list[str], peers: Path | None) -> Rates:
-    """What the peers' own Python measures."""
+    """How fast the peers are at each stage."""
     theirs: Rates = {}
-    if peers:
-        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-            json.dump({"language": name, "texts": head(texts, PEER_BYTES)}, file)
-            file.flush()
-            ended = subprocess.run([peers, PEERS, file.name], capture_output=True, text=True, check=False)
-        for line in ended.stdout.splitlines():
-            if line.startswith("{"):
-                told: dict[str, Any] = json.loads(line)
-                theirs.setdefault(told["stage"], {})[told["peer"]] = told["rate"]
-        if not theirs:
-            print(ended.stderr[-2000:])
+    for told in asked(peers, {"language": name, "texts": head(texts, PEER_BYTES)}):
+        theirs.setdefault(told["stage"], {})[told["peer"]] = told["rate"]
     return theirs
 
 
@@ -113,21 +129,41 @@ def cpu_seconds() -> float:
     return told.user + told.system + told.children_user + told.children_system
 
 
-def of_stages(name: str, texts: list[str], peers: Path | None, stages: dict[str, object]) -> Rates:
-    """Print our rate at each stage, and the peers', which are returned."""
+def run_step(step: Step, batches: Sequence[pa.RecordBatch]) -> None:
+    """A step over some batches, as a chain runs it."""
+    notes: Counter[str] = Counter()
+    if step.per_document:
+        for batch in batches:
+            step.run(batch, notes, {})
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        shard, decided = Path(folder) / "shard", Path(folder) / "decided"
+        shard.mkdir()
+        decided.mkdir()
+        step.corpus.look(batches, step.options, shard)
+        step.corpus.decide([shard], step.options, decided, notes)
+        whole = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+        step.corpus.act(whole, step.options, decided, 0, notes)
+
+
+def of_stages(
+    name: str, texts: list[str], peers: Path | None, stages: Mapping[str, object], also: Rates | None = None
+) -> Rates:
+    """Print our rate at each stage, and the peers', which are returned. `also` holds more of these."""
     size = megabytes(texts)
-    theirs = of_peers(name, texts, peers)
+    theirs = of_peers(name, texts, peers) | (also or {})
     print(f"\n{name}: {len(texts)} documents, {size:.1f} MB; MB/s, MB a CPU second (documents/s)")
-    for stage, step in stages.items():
-        curate(texts[:20], [step])  # compiled, loaded
+    batches = list(slices(pa.Table.from_batches([batch_of(documents_from(texts))])))
+    for stage, [step] in ((stage, parse_steps([raw])) for stage, raw in stages.items()):
+        run_step(step, batches[:1])  # compiled, loaded
         began, cpu = time.perf_counter(), cpu_seconds()
-        curate(texts, [step])
+        run_step(step, batches)
         took, cpu = time.perf_counter() - began, cpu_seconds() - cpu
         rate = size / took
         beside = "".join(
             f"   {peer} {one:.2f} ({rate / one:.0f} ×)" for peer, one in theirs.get(stage, {}).items()
         )
-        print(f"  {stage:<16} {rate:>8.1f} {size / cpu:>8.1f} ({len(texts) / took:,.0f}){beside}")
+        print(f"  {stage:<16} {rate:>8.1f} {size / cpu:>8.1f} ({len(texts) / took:,.0f}){beside}", flush=True)
     return theirs
 
 
@@ -161,11 +197,13 @@ def main() -> None:
     chains: Rates = {}
     for name, texts in (("en", english), ("zh", chinese)):
         texts = planted(head([text for text in texts if text.strip()], size), 0.1)
-        for stage, rates in of_stages(name, texts, peers, STAGES).items():
+        near = {"near duplicates": of_duplicates(name, texts, partial(asked, peers))}
+        for stage, rates in of_stages(name, texts, peers, STAGES, near).items():
             for peer, rate in rates.items():  # of as much of each language
                 before = chains.setdefault(stage, {}).get(peer)
                 chains[stage][peer] = rate if before is None else 2 / (1 / before + 1 / rate)
         both += texts
+    of_personal_data(partial(asked, peers))
     of_stages("html", head(pages(folder), size), peers, {"html": "extract"})
     print(f"\nfrom shards to a dataset, {megabytes(both):.0f} MB of both languages")
     with tempfile.TemporaryDirectory() as place:

@@ -138,6 +138,97 @@ def chains(peer: str, texts: list, run: object) -> None:
             print(f"{peer} chain by {workers}: {error!r}", file=sys.stderr)
 
 
+def datatrove_near(texts: list, language: str) -> None:
+    from datatrove.executor import LocalPipelineExecutor
+    from datatrove.pipeline.dedup import (
+        MinhashDedupBuckets,
+        MinhashDedupCluster,
+        MinhashDedupFilter,
+        MinhashDedupSignature,
+    )
+    from datatrove.pipeline.dedup.minhash import MinhashConfig
+    from datatrove.pipeline.readers import JsonlReader
+    from datatrove.pipeline.writers import JsonlWriter
+
+    code = {"en": "eng", "zh": "zho"}[language]
+    config = MinhashConfig(n_grams=5, num_buckets=14, hashes_per_bucket=8)
+
+    def run(part: list) -> list:
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder)
+            (place / "in").mkdir()
+            lines = [json.dumps({"text": text, "id": str(at)}) for at, text in enumerate(part)]
+            (place / "in" / "0.jsonl").write_text("\n".join(lines), "utf-8")
+            read = JsonlReader(str(place / "in"))
+            signatures, buckets, found = (str(place / name) for name in ("signatures", "buckets", "found"))
+            for number, (pipeline, tasks) in enumerate(
+                (
+                    ([read, MinhashDedupSignature(signatures, config=config, language=code)], 1),
+                    ([MinhashDedupBuckets(signatures, buckets, config=config)], 14),
+                    ([MinhashDedupCluster(buckets, found, config=config)], 1),
+                    (
+                        [
+                            read,
+                            MinhashDedupFilter(found),
+                            JsonlWriter(str(place / "out"), compression=None),
+                        ],
+                        1,
+                    ),
+                )
+            ):
+                LocalPipelineExecutor(
+                    pipeline=pipeline, tasks=tasks, workers=1, logging_dir=str(place / f"logs-{number}")
+                ).run()
+            told = [path.read_text("utf-8") for path in (place / "out").glob("*.jsonl")]
+            return sorted(int(json.loads(line)["id"]) for one in told for line in one.splitlines())
+
+    near("datatrove", texts, run)
+
+
+def data_juicer_near(texts: list, language: str) -> None:
+    from data_juicer.core.data import NestedDataset
+    from data_juicer.ops import load_ops
+
+    units = {"en": "space", "zh": "character"}[language]
+    settings = {"tokenization": units, "window_size": 5, "jaccard_threshold": 0.8}
+
+    def run(part: list) -> list:
+        ops = load_ops([{"document_minhash_deduplicator": settings}])
+        rows = [{"text": text, "at": at} for at, text in enumerate(part)]
+        return sorted(row["at"] for row in NestedDataset.from_list(rows).process(ops))
+
+    near("data-juicer", texts, run)
+
+
+def near(peer: str, texts: list, run: object) -> None:
+    try:
+        run(texts[:20])
+        began = time.perf_counter()
+        kept = run(texts)
+        rate = sum(len(text.encode()) for text in texts) / 1e6 / (time.perf_counter() - began)
+        print(json.dumps({"peer": peer, "stage": "near duplicates", "rate": rate, "kept": kept}), flush=True)
+    except Exception as error:
+        print(f"{peer} near duplicates: {error!r}", file=sys.stderr)
+
+
+def datatrove_personal(texts: list, language: str) -> None:
+    from datatrove.pipeline.formatters import PIIFormatter
+
+    formatter = PIIFormatter()
+    told = [formatter.format(text) for text in texts]
+    print(json.dumps({"peer": "datatrove", "stage": "personal", "texts": told}), flush=True)
+
+
+def data_juicer_personal(texts: list, language: str) -> None:
+    from data_juicer.core.data import NestedDataset
+    from data_juicer.ops import load_ops
+
+    ops = load_ops([{"clean_email_mapper": {}}, {"clean_ip_mapper": {}}, {"pii_redaction_mapper": {}}])
+    told = NestedDataset.from_list([{"text": text} for text in texts]).process(ops)
+    told = [row["text"] for row in told]
+    print(json.dumps({"peer": "data-juicer", "stage": "personal", "texts": told}), flush=True)
+
+
 def measure(peer: str, stage: str, texts: list, make: object, document: object) -> None:
     try:
         run = make()
@@ -172,9 +263,13 @@ def stripped(texts: list, language: str) -> None:
 if __name__ == "__main__":
     told = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    of_texts = (datatrove, data_juicer, datatrove_chain, data_juicer_chain)
-    for side in (pages, stripped) if told["language"] == "html" else of_texts:
+    sides = {
+        "html": (pages, stripped),
+        "near": (datatrove_near, data_juicer_near),
+        "personal": (datatrove_personal, data_juicer_personal),
+    }.get(told["language"], (datatrove, data_juicer, datatrove_chain, data_juicer_chain))
+    for side in sides:
         try:
-            side(told["texts"], told["language"])
+            side(told["texts"], told.get("of", told["language"]))
         except ImportError as error:
             print(repr(error), file=sys.stderr)

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +71,10 @@ def check_with_jsonschema(schema: dict[str, Any]) -> None:
         assert list(validator(schema).iter_errors(yaml.safe_load(text.replace("on: ", '"on": ')))) == []
     wrong = yaml.safe_load(CHAIN.replace("vocab_size", "vocab_sise"))
     assert list(validator(schema).iter_errors(wrong))
+
+
+def test_the_package_is_a_command_too() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "catenary", "--version"], capture_output=True, text=True, check=False
+    )
+    assert ended.stdout.strip().endswith(__version__), ended.stderr

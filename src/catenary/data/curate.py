@@ -229,7 +229,7 @@ def _incoming(one: _Pass, tally: Tally) -> Iterator[pa.RecordBatch]:
     """The slices of a shard as they come to a pass."""
     if one.number == 0:
         table = pq.read_table(one.shard, schema=document_schema())
-        for batch in _slices(table):
+        for batch in slices(table):
             _came_in(batch, tally)
             yield batch
         return
@@ -244,7 +244,7 @@ def _incoming(one: _Pass, tally: Tally) -> Iterator[pa.RecordBatch]:
     notes = tally.notes.setdefault(name, Counter())
     after = step.corpus.act(before[0], step.options, _resolved(one.state, one.number - 1), one.at, notes)
     tally.took(name, before[0], after)
-    yield from _slices(pa.Table.from_batches([_without_lost_texts(after)]))
+    yield from slices(pa.Table.from_batches([_without_lost_texts(after)]))
 
 
 def _resolve(one: Pass, number: int, shards: int, state: Path, total: Tally) -> None:
@@ -378,7 +378,7 @@ def _without_lost_texts(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.set_column(batch.schema.get_field_index("text"), document_schema().field("text"), empty)
 
 
-def _slices(table: pa.Table) -> Iterator[pa.RecordBatch]:
+def slices(table: pa.Table) -> Iterator[pa.RecordBatch]:
     """A shard in batches of some megabyte of text, each with buffers of its own."""
     sizes = np.cumsum(pc.binary_length(table.column("text")).to_numpy())
     start = 0

@@ -222,3 +222,12 @@ def test_code_with_the_licence_in_its_head(tmp_path: Path) -> None:
     [row] = rows(tmp_path, "a.py", head)
     assert row["meta"]["licence_in_file"] == "Apache-2.0"
     assert row["text"] == head.decode()
+
+
+def test_a_stray_control_character_makes_no_text_a_program(tmp_path: Path) -> None:
+    page = (
+        b'.TH "BASH" 1\n.if \x01x\x01\\n(zZ\x01 .ig zZ\n' + b"The shell reads commands from its input.\n" * 20
+    )
+    [row] = rows(tmp_path, "bash.1", page)
+    assert row["dropped"] is None
+    assert row["text"].startswith(".TH")

@@ -33,6 +33,7 @@ PDF_WITHIN_BYTES = 1024  # readers have always allowed something before a PDF's 
 IN_ZIP = ("docx", "epub")
 UNSAID = ("text", "json", "code")  # names that say little: a declared format may stand in such a file
 CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+STRAY = 0.005  # of a text's bytes: manual pages and old mail hold some control characters
 SNIFFED = (
     (re.compile(rb"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.I | re.S), "html"),
     (re.compile(rb"\s*<\?xml[^>]*>\s*(<!doctype\s+html|<html\b)", re.I), "html"),
@@ -120,8 +121,14 @@ def _sniffed(head: bytes) -> str:
     for pattern, name in SNIFFED:
         if pattern.match(head):
             return name
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or not (
-        CONTROLS.search(head) or head.lstrip().startswith(b"<?xml")
-    ):
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or _is_text(head):
         return "text"
     raise UnreadableError("read:unknown_format")
+
+
+def _is_text(head: bytes) -> bool:
+    return (
+        b"\x00" not in head
+        and len(CONTROLS.findall(head)) <= STRAY * len(head)
+        and not head.lstrip().startswith(b"<?xml")
+    )
