@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 
 from catenary.data.augment import variants
 from catenary.data.batches import batch_of, documents_of, kept_rows, with_dropped
-from catenary.data.executor import over
+from catenary.data.executor import over, processes
 from catenary.data.merge import bucket_count, merged, write_buckets
 from catenary.data.repeats import repeats_of, write_repeats
 from catenary.data.report import CurationReport, Tally
@@ -132,15 +132,16 @@ def curate_files(
     progress.begin("Curating", sum(rows) * len(passes), "documents")
 
     total = Tally()
-    for number in range(len(passes)):
-        todo = [
-            _Pass(passes, number, at, shard, state, split, buckets, helpers or {}, augment)
-            for at, shard in enumerate(shards)
-        ]
-        for at, _ in enumerate(over(todo, _done, workers, ray, state)):
-            total.add(_read_tally(_folder(state, number, at)))
-            progress.advance(rows[at])
-        _resolve(passes[number], number, len(shards), state, total)
+    with processes(1 if ray else min(workers, len(shards))) as pool:
+        for number in range(len(passes)):
+            todo = [
+                _Pass(passes, number, at, shard, state, split, buckets, helpers or {}, augment)
+                for at, shard in enumerate(shards)
+            ]
+            for at, _ in enumerate(over(todo, _done, pool, ray, state)):
+                total.add(_read_tally(_folder(state, number, at)))
+                progress.advance(rows[at])
+            _resolve(passes[number], number, len(shards), state, total)
 
     _write(state, len(passes) - 1, len(shards), buckets, split, out)
     for number in range(len(passes) - 1):

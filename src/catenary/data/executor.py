@@ -1,6 +1,7 @@
 """Doing the same work for many shards: in this process, in several, or on a Ray cluster (`ray_executor.py`).
 
-    for report in over(shards, curate_one, workers=2): ...
+    with processes(2) as pool:
+        for report in over(shards, curate_one, pool): ...
 
 Each piece of work writes its own folder and returns something small, so that results are the same for any number of
 workers and come in the order of the items. Workers are fresh processes: `work` and the items must be picklable. One
@@ -11,6 +12,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,10 +28,26 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@contextmanager
+def processes(workers: int) -> Iterator[Executor | None]:
+    """Processes for several rounds of `over`, for one takes two seconds to start; None for a single worker."""
+    if workers < 2:
+        yield None
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
 def over(
     items: Sequence[T],
     work: Callable[[T], R],
-    workers: int = 1,
+    pool: Executor | None = None,
     ray: str | None = None,
     folder: Path = Path(),
 ) -> Iterator[R]:
@@ -40,19 +59,8 @@ def over(
         from catenary.data.ray_executor import over_ray
 
         yield from over_ray(items, work, ray, folder)
-        return
-    workers = min(workers, len(items))
-    if workers < 2:
-        yield from map(work, items)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
-    try:
-        yield from pool.map(work, items)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    else:
+        yield from pool.map(work, items) if pool else map(work, items)
 
 
 def _end_with_parent() -> None:
