@@ -345,9 +345,9 @@ def _guard(chain: Chain, served: Mapping[str, Served]) -> Guard:
         return kinds.Classifier(judge.name, frozenset(settings.labels), settings.above, classify, settings.do)
 
     return Guard(
-        tuple(made(rule) for rule in chain.serve.guard.input),
-        tuple(made(rule) for rule in chain.serve.guard.passages),
-        tuple(made(rule) for rule in chain.serve.guard.output),
+        input=tuple(made(rule) for rule in chain.serve.guard.input),
+        output=tuple(made(rule) for rule in chain.serve.guard.output),
+        passages=tuple(made(rule) for rule in chain.serve.guard.passages),
     )
 
 

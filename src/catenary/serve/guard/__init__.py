@@ -37,8 +37,8 @@ class Guard:
     """The rules of a gateway or an endpoint."""
 
     input: tuple[Rule, ...] = field(default=())
-    passages: tuple[Rule, ...] = field(default=())
     output: tuple[Rule, ...] = field(default=())
+    passages: tuple[Rule, ...] = field(default=())
 
     async def check_input(self, texts: Sequence[str], operators: Collection[int] = ()) -> Checked:
         """Every rule on every text, in order; a later rule sees what an earlier one redacted.
