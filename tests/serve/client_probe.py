@@ -48,6 +48,9 @@ def check(client: openai.OpenAI) -> None:
     if hasattr(client, "responses"):
         response = client.responses.create(model="writer", input="quick", max_output_tokens=6, temperature=0)
         assert response.output_text == said
+        assert client.responses.retrieve(response.id).output_text == said
+        client.responses.delete(response.id)
+        refused(openai.NotFoundError, lambda: client.responses.retrieve(response.id))
         events = client.responses.create(
             model="writer", input="quick", max_output_tokens=6, temperature=0, stream=True
         )

@@ -189,6 +189,17 @@ def test_a_prompt_that_is_too_long_is_named(client: openai.OpenAI) -> None:
         assert (refused.value.code, refused.value.param) == ("context_length_exceeded", "messages")
 
 
+def test_megabytes_without_a_space_are_refused_and_the_server_lives(server: Server) -> None:
+    with server.client() as http:
+        for size, status in ((1_900_000, 400), (10_000_000, 413)):
+            messages = [{"role": "user", "content": "a" * size}]
+            told = http.post(
+                "/v1/chat/completions", json={"model": "writer", "messages": messages}, timeout=120
+            )
+            assert told.status_code == status, told.text[:300]
+        assert http.get("/health").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("more", "param"),
     [
