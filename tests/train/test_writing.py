@@ -25,6 +25,7 @@ from catenary.tokenizer import load as load_tokenizer
 from catenary.tokenizer import save as save_tokenizer
 from catenary.train import (
     Adapted,
+    CopySettings,
     DenoiseSettings,
     DistilSettings,
     Preference,
@@ -169,6 +170,24 @@ def test_damage_is_undone_better_with_each_step(damage: Any, tokenizer: Path, tm
     model, vocabulary = load(tmp_path / "out"), load_tokenizer(tmp_path / "out")
     assert model.config.vocab_size >= vocabulary.vocab_size
     assert (vocabulary.id_of("<extra_id_0>") is not None) == isinstance(damage, SpanSettings)
+
+
+def test_samples_of_texts_longer_than_the_model_are_told_by_their_text(
+    tokenizer: Path, tmp_path: Path
+) -> None:
+    texts = ["天地" * 2000, "天地人"]
+    report = pretrain_seq2seq(
+        texts,
+        encoder_decoder("t5", tokenizer),
+        tokenizer,
+        settings(steps=2),
+        tmp_path / "out",
+        damage=CopySettings(longest=5),
+        valid=texts,
+    )
+    told = {row["document"] for found in report["samples"].values() for row in found}
+    assert told
+    assert told <= {0, 1}  # texts, not pieces of texts
 
 
 def test_a_chat_model_learns_what_to_reply(decoder: Path, tmp_path: Path) -> None:

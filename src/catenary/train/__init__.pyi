@@ -29,6 +29,7 @@ from .settings import CausalLMSettings, MaskedLMSettings, RecurrentSettings, Tra
 from .stream import TokenStream, token_stream
 from .text_settings import (
     ChatSettings,
+    CopySettings,
     DenoiseSettings,
     DistilSettings,
     PreferenceSettings,
@@ -49,6 +50,7 @@ __all__ = [
     "Classify",
     "ClassifyAndRead",
     "ClassifySettings",
+    "CopySettings",
     "Dealer",
     "Dealt",
     "DenoiseSettings",

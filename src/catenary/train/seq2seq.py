@@ -161,7 +161,7 @@ def pretrain_seq2seq(
         kept = [(text, piece) for text, piece in found if len(piece) > 1]
         return TokenRows.of([piece for _, piece in kept]), [text for text, _ in kept]
 
-    (read, whose), (held_out, _) = pieces(texts), pieces(valid)
+    (read, whose), (held_out, held_in) = pieces(texts), pieces(valid)
     if not len(read):
         raise InvalidInput("There is no text to train on.", got=f"{len(texts)} texts without two tokens")
     set_dropout(model, settings.dropout)
@@ -185,7 +185,7 @@ def pretrain_seq2seq(
     write_exposures(out, batches, fitted.steps, fitted.seen, whose)
     report = train_report(model, fitted, len(texts))
     if len(held_out):
-        report["samples"] = sampled(model, objective, valid_batches, len(held_out), valid)
+        report["samples"] = sampled(model, objective, valid_batches, len(held_out), valid, held_in)
     return report
 
 
