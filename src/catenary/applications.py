@@ -17,6 +17,7 @@ from catenary.apps.assistant import AssistantRules, assistant
 from catenary.apps.documents import DocumentRules
 from catenary.apps.port import ChatModel, Classify, Embed, Screen, Screened
 from catenary.apps.proofread import proofread
+from catenary.apps.recommend import Recommender, RecommendRules, recommend
 from catenary.apps.risk import in_field
 from catenary.apps.structured import classify, extract
 from catenary.apps.summarise import summarise
@@ -30,6 +31,7 @@ from catenary.chain.app_settings import (
     DocumentsSettings,
     ExtractSettings,
     ProofreadSettings,
+    RecommendSettings,
     SummariseSettings,
     TranslateSettings,
     TutorSettings,
@@ -39,6 +41,7 @@ from catenary.chain.app_settings import (
 from catenary.chain.declared import declared
 from catenary.chain.made import made
 from catenary.chain.spec import Chain
+from catenary.data.shards import read_split
 from catenary.digest import digest
 from catenary.errors import InvalidInput, Refused
 from catenary.search import SearchIndex
@@ -304,9 +307,15 @@ def open_app(
         facts["index"] = index_id
     if quoted is not None:
         facts["index_release"] = quoted.artifact.id
+    histories = None
+    if isinstance(settings, RecommendSettings) and settings.histories is not None:
+        histories = made(chain, store, f"datasets.{settings.histories}")
+        facts["histories"] = histories.id
     releases = [one.release for one in models] + ([quoted.artifact.id] if quoted else [])
     own = [] if opened is None or opened.engine is None else [opened.engine]
-    engine: Engine = AppEngine(PREFIX + name, _make(settings, opened, _screen(guard)), endpoints, own, facts)
+    engine: Engine = AppEngine(
+        PREFIX + name, _make(settings, opened, histories, _screen(guard)), endpoints, own, facts
+    )
     return Served(
         name=PREFIX + name,
         task="generate",
@@ -314,7 +323,12 @@ def open_app(
         release=releases[0] if releases else index_id or app_artifact(store, name, settings),
         status="released" if signed and all(signed) else "unreleased",
         model_digest=digest(
-            [settings.model_dump(mode="json"), index_id, *(one.model_digest or one.release for one in models)]
+            [
+                settings.model_dump(mode="json"),
+                index_id,
+                facts.get("histories"),
+                *(one.model_digest or one.release for one in models),
+            ]
         ),
         keep_texts=all(one.keep_texts for one in models),
         app=name,
@@ -374,13 +388,17 @@ def _screen(guard: Guard) -> Screen:
     return screen
 
 
-def _make(settings: AppSettings, opened: OpenedIndex | None, screen: Screen) -> Make:
-    make = _maker(settings, opened, screen)
+def _make(
+    settings: AppSettings, opened: OpenedIndex | None, histories: Artifact | None, screen: Screen
+) -> Make:
+    make = _maker(settings, opened, histories, screen)
     field = settings.risk
     return make if field is None else lambda tools: in_field(make(tools), field)
 
 
-def _maker(settings: AppSettings, opened: OpenedIndex | None, screen: Screen) -> Make:
+def _maker(
+    settings: AppSettings, opened: OpenedIndex | None, histories: Artifact | None, screen: Screen
+) -> Make:
     match settings:
         case DocumentsSettings():
             assert opened is not None
@@ -428,9 +446,22 @@ def _maker(settings: AppSettings, opened: OpenedIndex | None, screen: Screen) ->
                 words=settings.words,
                 temperature=heat,
             )
+        case RecommendSettings():
+            assert opened is not None
+            items = Recommender(opened.index, [] if histories is None else _histories(histories))
+            chosen = RecommendRules(settings.items, settings.exclude, settings.diversity)
+            return lambda tools: recommend(items, chosen)
         case CodeSettings() | TutorSettings():
             return lambda tools: prompted(f"{settings.kind}.{settings.do}", tools.writer(settings.model))
     raise AssertionError(settings)
+
+
+def _histories(dataset: Artifact) -> list[list[str]]:
+    """What each document of a dataset of histories names, a line each."""
+    return [
+        [line.strip() for line in text.split("\n") if line.strip()]
+        for text in read_split(dataset.path, "train", ["text"]).column("text").to_pylist()
+    ]
 
 
 def _there(label: Classify | None) -> Classify:

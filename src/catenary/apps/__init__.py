@@ -10,6 +10,7 @@ go into its receipt. What it needs (a model that writes, an index, a classifier)
     translate  line by line: layout and terms are kept
     proofread  slips of form, and a model's changes
     structured fields by a JSON schema, labels by a classifier
+    recommend  items by text and history, with reasons
     templates  what is one instruction: write, code, tutor
     risk       fields whose answers say that they are no advice
 

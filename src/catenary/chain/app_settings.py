@@ -23,6 +23,7 @@ class Names:
 
 Endpoint = Annotated[str, Names("endpoints")]
 Index = Annotated[str, Names("indexes")]
+Dataset = Annotated[str, Names("datasets")]
 
 
 class AppSettings(Settings):
@@ -129,6 +130,21 @@ class TutorSettings(AppSettings):
     do: Literal["explain", "ask", "path"] = "explain"
 
 
+class RecommendSettings(AppSettings):
+    """Items of an index, by text and history, with reasons. A document is an item, its first line the item's name.
+
+    A document of `histories`, of its training split, is what one person had, a name a line. `diversity` is from 0 (the
+    best) to 1 (the most unlike).
+    """
+
+    kind: Literal["recommend"]
+    index: Index
+    histories: Dataset | None = None
+    items: int = Field(5, ge=1, le=50)
+    exclude: list[str] = Field(default=[])
+    diversity: float = Field(0.0, ge=0, le=1)
+
+
 KINDS: dict[str, type[AppSettings]] = {
     "documents": DocumentsSettings,
     "assistant": AssistantSettings,
@@ -140,6 +156,7 @@ KINDS: dict[str, type[AppSettings]] = {
     "write": WriteSettings,
     "code": CodeSettings,
     "tutor": TutorSettings,
+    "recommend": RecommendSettings,
 }
 
 

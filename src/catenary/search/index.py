@@ -271,6 +271,10 @@ class SearchIndex:
         text: str = self._documents.part(row, ("text",))["text"]
         return text
 
+    def documents(self) -> Iterator[tuple[str, str]]:
+        """The id and the text of every document, in their order."""
+        return zip(self._documents.column("id"), self.texts(), strict=True)
+
     def texts(self) -> Iterator[str]:
         """The text of every document, in their order."""
         return (self._documents.part(row, ("text",))["text"] for row in range(len(self._documents)))
