@@ -19,10 +19,13 @@ from catenary.apps.port import ChatModel, Classify, Embed, Screen, Screened
 from catenary.apps.proofread import proofread
 from catenary.apps.recommend import Recommender, RecommendRules, recommend
 from catenary.apps.risk import in_field
+from catenary.apps.rubric import Rubric
 from catenary.apps.structured import classify, extract
 from catenary.apps.summarise import summarise
 from catenary.apps.templates import prompted
+from catenary.apps.topics import Topics
 from catenary.apps.translate import translate
+from catenary.apps.tutor import mark, path
 from catenary.chain.app_settings import (
     AppSettings,
     AssistantSettings,
@@ -40,7 +43,7 @@ from catenary.chain.app_settings import (
 )
 from catenary.chain.declared import declared
 from catenary.chain.made import made
-from catenary.chain.spec import Chain
+from catenary.chain.spec import Chain, read_declared
 from catenary.data.shards import read_split
 from catenary.digest import digest
 from catenary.errors import InvalidInput, Refused
@@ -285,6 +288,7 @@ def open_app(
     settings = chain.apps[name]
     needs = tuple(wanted for _, section, wanted in named_by(settings) if section == "endpoints")
     _check_tasks(settings, endpoints)
+    beside = read_files(chain, settings)
     models = [endpoints[one] for one in needs]
     wanted = getattr(settings, "index", None)
     if not models and wanted is None and not unreleased:
@@ -314,17 +318,17 @@ def open_app(
     releases = [one.release for one in models] + ([quoted.artifact.id] if quoted else [])
     own = [] if opened is None or opened.engine is None else [opened.engine]
     engine: Engine = AppEngine(
-        PREFIX + name, _make(settings, opened, histories, _screen(guard)), endpoints, own, facts
+        PREFIX + name, _make(settings, opened, histories, _screen(guard), beside), endpoints, own, facts
     )
     return Served(
         name=PREFIX + name,
         task="generate",
         engine=engine if quoted is None else Following(engine, quoted.check),
-        release=releases[0] if releases else index_id or app_artifact(store, name, settings),
+        release=releases[0] if releases else index_id or app_artifact(store, name, settings, beside),
         status="released" if signed and all(signed) else "unreleased",
         model_digest=digest(
             [
-                settings.model_dump(mode="json"),
+                _declared(settings, beside),
                 index_id,
                 facts.get("histories"),
                 *(one.model_digest or one.release for one in models),
@@ -355,9 +359,46 @@ def passage_json(index: SearchIndex, passage: str) -> dict[str, Any]:
     }
 
 
-def app_artifact(store: Store, name: str, settings: AppSettings) -> str:
+Beside = Rubric | Topics | None
+"""What an application declares in a file of its own."""
+
+
+def read_files(chain: Chain, settings: AppSettings) -> Beside:
+    """The file that an application names beside the chain file. Raises NotFound and InvalidInput."""
+    if not isinstance(settings, TutorSettings):
+        return None
+    folder = chain.path.parent
+    if settings.topics is not None:
+        return read_declared(folder / settings.topics, Topics)
+    if settings.rubric is None:
+        return None
+    rubric = read_declared(folder / settings.rubric, Rubric)
+    if rubric.judged and settings.model is None:
+        raise InvalidInput(
+            "The rubric has criteria that a model judges, and the application has none.",
+            where=settings.rubric,
+            got="judge: model",
+            expected="`model:` with an endpoint beside `rubric:`, or rules instead of `judge: model`",
+        )
+    if settings.model is not None and not rubric.judged:
+        raise InvalidInput(
+            "The application has a model, and no criterion of the rubric is judged by one.",
+            where=settings.rubric,
+            got=f"model: {settings.model}",
+            expected="`judge: model` at a criterion, or no `model:`",
+        )
+    return rubric
+
+
+def _declared(settings: AppSettings, beside: Beside) -> dict[str, Any]:
+    """All that an application's settings and its file say."""
+    declared = settings.model_dump(mode="json")
+    return declared if beside is None else declared | {"file": beside.model_dump(mode="json")}
+
+
+def app_artifact(store: Store, name: str, settings: AppSettings, beside: Beside) -> str:
     """The id of the artifact that says what an application without model and index is: receipts lead to it."""
-    recipe = {"name": name, **settings.model_dump(mode="json")}
+    recipe = {"name": name, **_declared(settings, beside)}
     return declared(store, "application", recipe, f"{name}: {settings.kind}\n", {"kind": settings.kind})
 
 
@@ -389,11 +430,25 @@ def _screen(guard: Guard) -> Screen:
 
 
 def _make(
-    settings: AppSettings, opened: OpenedIndex | None, histories: Artifact | None, screen: Screen
+    settings: AppSettings,
+    opened: OpenedIndex | None,
+    histories: Artifact | None,
+    screen: Screen,
+    beside: Beside,
 ) -> Make:
-    make = _maker(settings, opened, histories, screen)
+    make = _tutor(beside, settings) or _maker(settings, opened, histories, screen)
     field = settings.risk
     return make if field is None else lambda tools: in_field(make(tools), field)
+
+
+def _tutor(beside: Beside, settings: AppSettings) -> Make | None:
+    """A tutor by the file that it names; None where none is named."""
+    match beside:
+        case Rubric():
+            return lambda tools: mark(beside, model=tools.model(getattr(settings, "model", None)))
+        case Topics():
+            return lambda tools: path(beside)
+    return None
 
 
 def _maker(
@@ -452,7 +507,9 @@ def _maker(
             chosen = RecommendRules(settings.items, settings.exclude, settings.diversity)
             return lambda tools: recommend(items, chosen)
         case CodeSettings() | TutorSettings():
-            return lambda tools: prompted(f"{settings.kind}.{settings.do}", tools.writer(settings.model))
+            endpoint = settings.model
+            assert endpoint is not None
+            return lambda tools: prompted(f"{settings.kind}.{settings.do}", tools.writer(endpoint))
     raise AssertionError(settings)
 
 

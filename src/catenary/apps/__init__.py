@@ -11,7 +11,11 @@ go into its receipt. What it needs (a model that writes, an index, a classifier)
     proofread  slips of form, and a model's changes
     structured fields by a JSON schema, labels by a classifier
     recommend  items by text and history, with reasons
-    templates  what is one instruction: write, code, tutor
+    tutor      marks an answer by a rubric; lays out the way to a goal
+    rubric     criteria and the rules that decide them
+    topics     what needs what, and the order to learn it in
+    folded     text as it is compared, with its places
+    templates  what is one instruction: write, code, and a tutor that explains or asks
     risk       fields whose answers say that they are no advice
 
     app = documents(index)                              # quotes; documents(index, model=…) writes

@@ -7,11 +7,12 @@ apps:
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from catenary.chain.stage import Settings
+from catenary.errors import InvalidInput
 
 
 class Names:
@@ -123,11 +124,48 @@ class CodeSettings(AppSettings):
 
 
 class TutorSettings(AppSettings):
-    """A subject: explained, asked about, or laid out as a path."""
+    """A subject: explained, asked about, laid out as a path (by code with `topics`), or answers to it marked.
+
+    `rubric` and `topics` are YAML files beside the chain file.
+    """
 
     kind: Literal["tutor"]
-    model: Endpoint
-    do: Literal["explain", "ask", "path"] = "explain"
+    do: Literal["explain", "ask", "path", "mark"] = "explain"
+    model: Endpoint | None = None
+    rubric: str | None = None
+    topics: str | None = None
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        for key, does, given in (("rubric", "mark", self.rubric), ("topics", "path", self.topics)):
+            if given is not None and self.do != does:
+                raise InvalidInput(
+                    "`{key}:` goes with `do: {does}`.",
+                    key=key,
+                    does=does,
+                    got=given,
+                    expected="`do: {does}`, or no `{key}:`",
+                )
+        if self.do == "mark" and self.rubric is None:
+            raise InvalidInput(
+                "A tutor that marks needs a rubric.",
+                got="do",
+                expected="`rubric: {file}` with criteria",
+                file="rubric.yaml",
+            )
+        if self.topics is not None and self.model is not None:
+            raise InvalidInput(
+                "The path through `topics:` is found by code; no model is asked.",
+                got="model",
+                expected="`topics:` or `model:`, not both",
+            )
+        if self.rubric is None and self.topics is None and self.model is None:
+            raise InvalidInput(
+                "A tutor needs a model for this.",
+                got="do",
+                expected="`model:` with an endpoint, or `do: mark` with `rubric:`, or `do: path` with `topics:`",
+            )
+        return self
 
 
 class RecommendSettings(AppSettings):

@@ -62,18 +62,8 @@ def find(start: Path | None = None) -> Path:
 
 def read(path: Path, overrides: Sequence[str] = ()) -> ChainFile:
     """Read a chain file and apply `--set key=value` overrides."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise NotFound("The chain file cannot be read.", got=f"{path}: {error.strerror}") from error
-    if len(data) > MAX_BYTES:
-        raise InvalidInput("The chain file is too large.", got=len(data), expected="at most 4 MiB")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidInput("The chain file is not UTF-8 text.", where=path.name, got=str(error)) from error
     marks: dict[Path_, str] = {}
-    raw = _parse(text, path.name, marks)
+    raw = _parse(_text(path), path.name, marks)
     if not isinstance(raw, dict):
         raise InvalidInput(
             "A chain file is a mapping of sections.",
@@ -90,6 +80,28 @@ def read(path: Path, overrides: Sequence[str] = ()) -> ChainFile:
     return ChainFile(path, {key: _fill(value, variables, file, (key,)) for key, value in raw.items()}, marks)
 
 
+def read_beside(path: Path) -> ChainFile:
+    """Another file that is declared in YAML, read as a chain file is; without variables and overrides."""
+    marks: dict[Path_, str] = {}
+    raw = _parse(_text(path), path.name, marks)
+    if not isinstance(raw, dict):
+        raise InvalidInput("This file does not hold a mapping.", where=path.name, got=type(raw).__name__)
+    return ChainFile(path, raw, marks)
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise NotFound("This file cannot be read.", got=f"{path}: {error.strerror}") from error
+    if len(data) > MAX_BYTES:
+        raise InvalidInput("This file is too large.", got=len(data), expected="at most 4 MiB")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInput("This file is not UTF-8 text.", where=path.name, got=str(error)) from error
+
+
 def _parse(text: str, name: str, marks: dict[Path_, str]) -> Any:
     try:
         loader = _Loader(text)
@@ -97,12 +109,12 @@ def _parse(text: str, name: str, marks: dict[Path_, str]) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise InvalidInput(
-            "The chain file is not valid YAML.",
+            "This file is not valid YAML.",
             where=f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name,
             got=error.problem or str(error),
         ) from error
     except yaml.YAMLError as error:
-        raise InvalidInput("The chain file is not valid YAML.", where=name, got=str(error)) from error
+        raise InvalidInput("This file is not valid YAML.", where=name, got=str(error)) from error
     if node is None:
         return {}
     return _Builder(name, marks).build(node, ())
@@ -120,13 +132,9 @@ class _Builder:
         self.nodes += 1
         where = f"{self.name}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
         if self.nodes > MAX_NODES:
-            raise InvalidInput(
-                "The chain file holds too many values.", where=where, expected="at most 100,000"
-            )
+            raise InvalidInput("This file holds too many values.", where=where, expected="at most 100,000")
         if len(path) > 32:
-            raise InvalidInput(
-                "The chain file is nested too deeply.", where=where, expected="at most 32 levels"
-            )
+            raise InvalidInput("This file is nested too deeply.", where=where, expected="at most 32 levels")
         self.marks[path] = where
         if isinstance(node, yaml.MappingNode):
             return dict(self._items(node, path))

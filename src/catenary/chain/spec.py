@@ -166,6 +166,12 @@ def _apps(file: ChainFile, links: Sequence[Link], serve: ServeSettings) -> dict[
     return apps
 
 
+def read_declared(path: Path, model: type[M]) -> M:
+    """What a YAML file beside the chain declares. Raises NotFound, and InvalidInput naming line and key."""
+    file = chain_file.read_beside(path)
+    return _validate(model, file, (), file.raw)
+
+
 class _AheadError(Exception):
     """A link stands on links that are declared, and not read yet."""
 

@@ -20,6 +20,11 @@ from catenary.messages import say
 @json_option
 def command(file: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     chain = load_chain(file, overrides)
+    if chain.apps:
+        from catenary.applications import read_files
+
+        for app in chain.apps.values():
+            read_files(chain, app)
     if as_json:
         print_json({"ok": True, "links": [link.full_name for link in chain.links]})
     else:
