@@ -94,7 +94,9 @@ def test_a_link_shows_what_its_artifact_holds(console: Console) -> None:
         assert "dedup:near" in data
         assert "酒店很好" in data
         quality = client.get("/links/evaluations.quality").text
-        assert quality.count('class="cat"') == 2  # a confusion matrix for each model
+        assert (
+            quality.count('class="cat"') == 4
+        )  # the intervals of two metrics, a confusion matrix for each model
         model = client.get("/links/models.kind").text
         assert "learning_rate" in model
         assert "Hardest examples" in model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,9 @@ def test_beams_are_transformers(family: str, tmp_path: Path) -> None:
     ids = writer.folder.read(TEXTS[0])
     [told] = writer.generate([TEXTS[0]], GenerationSettings(max_tokens=24, beams=3))
     assert list(told.choices[0].ids) == reference(folder, ids, num_beams=3)
+    [told] = writer.generate([TEXTS[0]], GenerationSettings(max_tokens=24, beams=3, no_repeat_ngram=2))
+    answer = told.choices[0].ids
+    assert len(set(pairwise(answer))) == len(answer) - 1
     with pytest.raises(InvalidInput, match="Beam"):
         writer.stream("a", GenerationSettings(beams=2))
 

@@ -24,6 +24,7 @@ def best_of_beams(
     new_tokens: int,
     end_ids: Collection[int],
     length_penalty: float = 1.0,
+    no_repeat_ngram: int = 0,
     stop: Stop = never,
 ) -> list[int]:
     """The ids of the best answer to `prompt`, its end not among them. Raises Interrupted when `stop` says so."""
@@ -37,6 +38,8 @@ def best_of_beams(
     for step in range(new_tokens):
         go_on(stop)
         norm = (step + 1) ** length_penalty
+        for beam, ids in enumerate(written):
+            log_KV[beam, repeating(ids, no_repeat_ngram)] = -np.inf
         going: list[tuple[float, int, int]] = []
         for rank, (score, beam, token) in enumerate(_likeliest(score_K[:, None] + log_KV, 2 * beams)):
             if token in end_ids:
@@ -56,6 +59,16 @@ def best_of_beams(
         rows.keep([beam for _, beam, _ in going])
         log_KV = _log_softmax(rows.read([token for _, _, token in going]))
     return max(ended, key=lambda one: one[0])[1]
+
+
+def repeating(ids: Sequence[int], ngram: int) -> list[int]:
+    """The tokens that would make the last `ngram` tokens ones that `ids` had before; none where `ngram` is 0."""
+    if ngram < 1 or len(ids) < ngram:
+        return []
+    last = list(ids[len(ids) - ngram + 1 :])
+    return [
+        ids[at + ngram - 1] for at in range(len(ids) - ngram + 1) if list(ids[at : at + ngram - 1]) == last
+    ]
 
 
 def _likeliest(score_KV: NDArray[np.float32], count: int) -> list[tuple[float, int, int]]:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from catenary.errors import InvalidInput
+from catenary.inference.beams import repeating
 from catenary.inference.torch_rows import Rows
 from catenary.models import Model
 from catenary.progress import SILENT, Progress
@@ -29,7 +30,8 @@ class Decoding:
     """How the next token is chosen. Temperature 0 takes the likeliest; `beams` above 1 keeps so many beginnings.
 
     `stop_ids` end an answer and are not part of it; the model's own end-of-text tokens where empty.
-    `length_penalty` α divides a beam's log probability by its length to the α (Wu et al. 2016, 1609.08144, eq. 14).
+    `length_penalty` α divides a beam's log probability by its length to the α (Wu et al. 2016, 1609.08144, eq. 14). No
+    `no_repeat_ngram` tokens in a row are written twice (Paulus et al. 2018, 1705.04304, §2.5); 0: they may.
     """
 
     max_new_tokens: int = 256
@@ -38,6 +40,7 @@ class Decoding:
     top_p: float = 1.0
     beams: int = 1
     length_penalty: float = 1.0
+    no_repeat_ngram: int = 0
     stop_ids: tuple[int, ...] = ()
     seed: int = 0
     rows: int = 32  # prompts at once
@@ -99,6 +102,8 @@ def _continue(
     rows, logits_BV = Rows.start(model, prompts, decoding.max_new_tokens)
     alive = torch.arange(len(prompts))
     for step in range(decoding.max_new_tokens):
+        for row, place in enumerate(alive.tolist()):
+            logits_BV[row, repeating(answers[place], decoding.no_repeat_ngram)] = -torch.inf
         token_B = _chosen(logits_BV, chances_BT[alive, step], decoding)
         goes_on = torch.tensor([token not in decoding.stop_ids for token in token_B.tolist()])
         for row, token in zip(alive[goes_on].tolist(), token_B[goes_on].tolist(), strict=True):
@@ -142,6 +147,7 @@ def _search(model: Model, prompts: list[list[int]], decoding: Decoding) -> list[
     done = [False] * count
     norm = 1.0
     for step in range(decoding.max_new_tokens):
+        log_BKV = _unrepeated(log_BKV, written, decoding.no_repeat_ngram)
         best_BJ, at_BJ = (score_BK[..., None] + log_BKV).flatten(1).topk(2 * k)
         chosen: list[tuple[int, int]] = []  # (row of the cache, token)
         norm = (step + 1) ** decoding.length_penalty
@@ -175,6 +181,16 @@ def _search(model: Model, prompts: list[list[int]], decoding: Decoding) -> list[
             ]
         answers.append(max(ended[b], key=lambda one: one[0])[1])
     return answers
+
+
+def _unrepeated(log_BKV: Tensor, written: list[list[list[int]]], ngram: int) -> Tensor:
+    if not ngram:
+        return log_BKV
+    log_BKV = log_BKV.clone()
+    for b, beams in enumerate(written):
+        for k, ids in enumerate(beams):
+            log_BKV[b, k, repeating(ids, ngram)] = -torch.inf
+    return log_BKV
 
 
 def _stop_ids(model: Model) -> tuple[int, ...]:

@@ -37,7 +37,8 @@ class GenerationSettings:
     seed: the same seed draws the same answer to a prompt, whatever is answered beside it; None draws another each time.
     stop: texts that end the answer and are not part of it. min_tokens: no end before so many new tokens.
     n: so many answers, drawn independently. beams: above 1, beam search in place of sampling, with `length_penalty` α
-    dividing a beam's log probability by its length to the α (Wu et al. 2016, 1609.08144, eq. 14).
+    dividing a beam's log probability by its length to the α (Wu et al. 2016, 1609.08144, eq. 14), and no
+    `no_repeat_ngram` tokens in a row written twice (Paulus et al. 2018, 1705.04304, §2.5; 0: they may be).
     logprobs: None for none, or how many of the likeliest tokens to tell beside each chosen one (0: the chosen alone),
     under the model's own distribution, before any setting here changes it.
     echo: the answer begins with the prompt, and `logprobs` with those of its tokens; the first has none before it, and
@@ -61,6 +62,7 @@ class GenerationSettings:
     n: int = 1
     beams: int = 1
     length_penalty: float = 1.0
+    no_repeat_ngram: int = 0
     logprobs: int | None = None
     echo: bool = False
     constraint: Constraint | None = None
@@ -126,6 +128,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "n": (1, MOST_CHOICES),
     "beams": (1, 64),
     "length_penalty": (-10.0, 10.0),
+    "no_repeat_ngram": (0, 64),
     "logprobs": (0, MOST_TOP_LOGPROBS),
 }
 

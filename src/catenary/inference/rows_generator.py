@@ -107,6 +107,7 @@ class RowsGenerator:
             new_tokens=min(settings.max_tokens, self.folder.room(prompt)),
             end_ids=self.folder.end_ids | set(settings.stop_ids),
             length_penalty=settings.length_penalty,
+            no_repeat_ngram=settings.no_repeat_ngram,
             stop=stop,
         )
         [[writing]] = self._writings([prompt], replace(settings, beams=1))

@@ -61,12 +61,15 @@ class TagRequest(Body):
 
 
 class TranslateRequest(Body):
-    """The body of `POST /v1/translate`. `beams`: how many drafts are kept at a time."""
+    """The body of `POST /v1/translate`. `beams`: how many drafts are kept at a time; with several, `length_penalty` and
+    `no_repeat_ngram` as the evaluation of the model has them."""
 
     model: Name
     input: str | list[str]
     max_tokens: int | None = Field(None, ge=1, le=1 << 20)
     beams: int | None = Field(None, ge=1, le=MOST_BEAMS)
+    length_penalty: float | None = Field(None, ge=-10, le=10)
+    no_repeat_ngram: int | None = Field(None, ge=0, le=64)
 
     def texts(self) -> list[str]:
         return [self.input] if isinstance(self.input, str) else self.input

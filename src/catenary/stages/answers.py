@@ -50,6 +50,8 @@ def write_targets(
     sources: Sequence[str],
     *,
     beams: int,
+    length_penalty: float = 1.0,
+    no_repeat_ngram: int = 0,
     max_new_tokens: int,
     progress: Progress = SILENT,
 ) -> list[str]:
@@ -60,7 +62,13 @@ def write_targets(
     tokenizer = load(folder)
     rows = source_rows(model.config, folder, sources)
     progress.begin("writing", len(rows), "texts")
-    how = Decoding(max_new_tokens=max_new_tokens, beams=beams, rows=64)
+    how = Decoding(
+        max_new_tokens=max_new_tokens,
+        beams=beams,
+        length_penalty=length_penalty,
+        no_repeat_ngram=no_repeat_ngram,
+        rows=64,
+    )
     return [tokenizer.decode(ids).strip() for ids in generate(model, rows, how, progress=progress)]
 
 

@@ -93,6 +93,10 @@ class EvaluateSettings(Settings):
     control: str | None = None
     seed: int = 17  # of the bootstrap
     beams: int = Field(1, ge=1, le=16, description="of what encoder–decoders write")
+    length_penalty: float = Field(
+        1.0, ge=-10, le=10, description="of beams: above 1, longer ones win more often"
+    )
+    no_repeat_ngram: int = Field(0, ge=0, le=64, description="so many tokens in a row are not written twice")
     max_new_tokens: int = Field(128, ge=1, description="of what is written")
     documents: int | None = Field(None, ge=1, description="so many of the split; none: all")
     robustness: list[Disturbance] = Field(
@@ -215,6 +219,10 @@ def recipe(settings: EvaluateSettings) -> Mapping[str, Any]:
             "max_new_tokens": settings.max_new_tokens,
             "documents": settings.documents,
         }
+        if settings.length_penalty != 1:
+            told |= {"length_penalty": settings.length_penalty}
+        if settings.no_repeat_ngram:
+            told |= {"no_repeat_ngram": settings.no_repeat_ngram}
     if settings.shots is not None:
         told |= {"shots": settings.shots}
     if settings.probed:

@@ -44,6 +44,12 @@ class Wanted(Protocol):
     def beams(self) -> int: ...
 
     @property
+    def length_penalty(self) -> float: ...
+
+    @property
+    def no_repeat_ngram(self) -> int: ...
+
+    @property
     def max_new_tokens(self) -> int: ...
 
     @property
@@ -137,6 +143,8 @@ def _write(
             artifact.path,
             sources,
             beams=settings.beams,
+            length_penalty=settings.length_penalty,
+            no_repeat_ngram=settings.no_repeat_ngram,
             max_new_tokens=settings.max_new_tokens,
             progress=work.progress,
         )
