@@ -56,60 +56,72 @@ def plan(chain: Chain, store: Store, *, measure: bool = False) -> Plan:
 
     Raises InvalidInput or NotFound where a source's files are not as the chain file says.
     """
-    digests = FileDigests(store.home.path / "cache" / "file-digests.json")
-    before, erased = store.links(chain.project.name), store.erased_by_source()
+    recipes = _recipes(chain, store)
+    sizes = store.sizes([recipe.id for recipe in recipes.values()])
+    before = store.links(chain.project.name)
     steps: dict[str, Planned] = {}
+    for name, recipe in recipes.items():
+        size = sizes.get(recipe.id)
+        earlier = before[name].artifact_id if name in before else None
+        steps[name] = Planned(
+            link=recipe.link,
+            id=recipe.id,
+            settings=recipe.settings,
+            inputs=recipe.inputs,
+            reused=size is not None,
+            reason="" if size is not None else _reason(store, earlier, recipe),
+            estimate=_estimate(store, recipe, steps, earlier, measure)
+            if size is None
+            else Estimate(0.0, 0, size),
+        )
+    return Plan(chain, tuple(steps.values()))
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What the id of a link's artifact is the digest of."""
+
+    link: Link
+    id: str
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str]
+
+
+def _recipes(chain: Chain, store: Store) -> dict[str, _Recipe]:
+    """The recipe of each link, in order, by its name."""
+    digests = FileDigests(store.home.path / "cache" / "file-digests.json")
+    erased = store.erased_by_source()
+    found: dict[str, _Recipe] = {}
     for link in chain.links:
         settings = link.stage.recipe_of(link.settings)
         if link.stage.content:
             try:
-                found = link.stage.content(link.name, link.settings, chain.folder, digests.sha256)
+                content = link.stage.content(link.name, link.settings, chain.folder, digests.sha256)
             except CatenaryError as error:
                 error.where = error.where or link.where
                 raise
-            settings |= {"content": found} if found else {}
+            settings |= {"content": content} if content else {}
         if link.stage.kind == "collection" and link.name in erased:
             settings["content"] = {**settings.get("content", {}), "erased": erased[link.name]}
-        inputs = {role: steps[target].id for role, target in sorted(link.inputs.items())}
+        inputs = {role: found[target].id for role, target in sorted(link.inputs.items())}
         id = recipe_id(link.stage.name, link.stage.version, settings, inputs)
-        reused = store.has(id)
-        earlier = before.get(link.full_name)
-        steps[link.full_name] = Planned(
-            link=link,
-            id=id,
-            settings=settings,
-            inputs=inputs,
-            reused=reused,
-            reason=""
-            if reused
-            else _reason(store, earlier.artifact_id if earlier else None, settings, inputs, steps, link),
-            estimate=_estimate(
-                store, link, id, reused, settings, steps, earlier.artifact_id if earlier else None, measure
-            ),
-        )
+        found[link.full_name] = _Recipe(link, id, settings, inputs)
     digests.save()
-    return Plan(chain, tuple(steps.values()))
+    return found
 
 
 def _estimate(
-    store: Store,
-    link: Link,
-    id: str,
-    reused: bool,
-    settings: Mapping[str, Any],
-    steps: Mapping[str, Planned],
-    earlier: str | None,
-    measure: bool,
+    store: Store, recipe: _Recipe, steps: Mapping[str, Planned], earlier: str | None, measure: bool
 ) -> Estimate:
-    if reused:
-        return Estimate(0.0, 0, store.get(id).manifest.size)
+    """What a link that would run will take."""
+    link = recipe.link
     if not link.inputs:
-        input_bytes = [int(file["bytes"]) for file in settings.get("content", {}).get("files", [])]
+        input_bytes = [int(file["bytes"]) for file in recipe.settings.get("content", {}).get("files", [])]
     else:
         input_bytes = [steps[name].estimate.disk_bytes for name in link.inputs.values()]
     last = store.get(earlier) if earlier is not None and store.has(earlier) else None
     then = from_last_run(store, link, last, input_bytes) if last is not None else None
-    if then is not None and last is not None and last.manifest.settings == settings:
+    if then is not None and last is not None and last.manifest.settings == recipe.settings:
         return then
     if link.stage.forecast:
         known = {role: _known(store, steps[name]) for role, name in link.inputs.items()}
@@ -126,22 +138,18 @@ def _known(store: Store, step: Planned) -> Known:
     return Known(step.link.settings, store.get(step.id), above)
 
 
-def _reason(
-    store: Store,
-    earlier: str | None,
-    settings: Mapping[str, Any],
-    inputs: Mapping[str, str],
-    steps: Mapping[str, Planned],
-    link: Link,
-) -> str:
+def _reason(store: Store, earlier: str | None, recipe: _Recipe) -> str:
     if earlier is None or not store.has(earlier):
         return say("new")
     manifest = store.get(earlier).manifest
     moved = sorted(
-        target for role, target in link.inputs.items() if manifest.inputs.get(role) != inputs[role]
+        target
+        for role, target in recipe.link.inputs.items()
+        if manifest.inputs.get(role) != recipe.inputs[role]
     )
     changed = [
-        f"{key} {_short(old)} → {_short(new)}" for key, old, new in _differences(manifest.settings, settings)
+        f"{key} {_short(old)} → {_short(new)}"
+        for key, old, new in _differences(manifest.settings, recipe.settings)
     ]
     if changed:
         return say("changed: {changes}", changes="; ".join(changed[:3]))

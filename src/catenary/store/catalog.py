@@ -82,6 +82,16 @@ def artifact_row(connection: Connection, artifact_id: str) -> ArtifactRow | None
     return ArtifactRow(*row) if row else None
 
 
+def artifact_rows_of(connection: Connection, artifact_ids: Collection[str]) -> dict[str, ArtifactRow]:
+    """The rows of those of these artifacts that there are, by id."""
+    found = (
+        ArtifactRow(*row)
+        for part in in_parts(artifact_ids)
+        for row in connection.execute(select(artifacts).where(artifacts.c.id.in_(part)))
+    )
+    return {row.id: row for row in found}
+
+
 def artifact_rows(connection: Connection, kind: str | None = None) -> list[ArtifactRow]:
     """All artifacts (of one kind), oldest first."""
     query = select(artifacts).order_by(artifacts.c.committed_at, artifacts.c.id)

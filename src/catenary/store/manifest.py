@@ -103,6 +103,11 @@ def parse_manifest(data: bytes, where: Path) -> Manifest:
     return manifest
 
 
+def committed_manifest(data: bytes) -> Manifest:
+    """The manifest in `data`, whose SHA-256 the catalog keeps: so `to_bytes` wrote it, and nothing else is compared."""
+    return _manifest(json.loads(data))
+
+
 def _other_key(value: Any) -> str | None:
     """A key that is no text, wherever it stands in `value`; None where there is none."""
     if isinstance(value, Mapping):

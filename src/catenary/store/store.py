@@ -111,6 +111,10 @@ class Store:
         """Whether the artifact with exactly this id is committed."""
         return commit.has(self.engine, self.home.path, artifact_id)
 
+    def sizes(self, artifact_ids: Sequence[str]) -> dict[str, int]:
+        """id → bytes of its files, of those of these artifacts that are committed; in few queries."""
+        return commit.sizes(self.engine, self.home.path, artifact_ids)
+
     def get(self, name: str) -> Artifact:
         """The artifact with this id, or whose id begins so (6 digits at least).
 
