@@ -3,8 +3,8 @@
     python -m tests.data.killing KILLS SEED
 
 SIGKILL leaves no chance to tidy up. Exits with 0 and says where the kills fell when whatever was resumed this way ended
-with the bytes of the run that nobody interrupted, in which each document that was read stands once. Every tenth corpus
-is curated by two processes, and only their parent is killed.
+with the bytes of the run that nobody interrupted, in which each document that was read stands once. Of ten
+corpora one is curated by two processes, and only the one that started the other is killed.
 
 What is heavy to import, and the compiled loops, are loaded once; each run is a fork of this process.
 """
@@ -36,6 +36,8 @@ def life(work: Path, workers: int, delay: float | None) -> bool:
         code = 1
         try:
             source, base = corpus(work.parent / "source")
+            if workers > 1:
+                os.environ |= {"MEETING": str(work / f"meeting-{os.getpid()}"), "MEETING_SECONDS": "10"}
             (work / "done").write_text(json.dumps(run(work, source, base, workers=workers)), "utf-8")
             code = 0
         finally:
@@ -73,10 +75,12 @@ def main(kills: int, seed: int) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         corpus(folder / "source")
-        (folder / "whole").mkdir()
-        began = time.monotonic()
-        life(folder / "whole", 1, None)
-        seconds = time.monotonic() - began
+        seconds = []
+        for workers, name in ((1, "whole"), (2, "by-two")):
+            (folder / name).mkdir()
+            began = time.monotonic()
+            life(folder / name, workers, None)
+            seconds.append(time.monotonic() - began)
         expected = json.loads((folder / "whole" / "done").read_text("utf-8"))
         raw, index = (
             read_index(folder / "whole" / name, ["id"]).column("id").to_pylist() for name in ("raw", "out")
@@ -86,11 +90,11 @@ def main(kills: int, seed: int) -> None:
         while fell.total() < kills:
             work = folder / f"corpus-{corpora}"
             work.mkdir()
-            workers = 2 if corpora % 10 == 9 else 1
-            least = 0.0 if workers == 1 else seconds  # of starting them
+            workers = 2 if corpora % 10 == 1 else 1
+            starting = seconds[workers - 1] - seconds[0]  # the other one
             mine = 0
             while mine < MOST_KILLS and fell.total() < kills:
-                if not life(work, workers, least * lots.random() + seconds * lots.random() ** 2):
+                if not life(work, workers, starting * lots.random() + seconds[0] * lots.random() ** 2):
                     break
                 fell[place(work)] += 1
                 mine += 1

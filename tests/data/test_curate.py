@@ -27,7 +27,9 @@ from catenary.digest import file_sha256
 from catenary.errors import InvalidInput
 from catenary.records import Document
 
+MEETING = Path(__file__).with_name("meeting.py")
 STEPS: list[object] = [
+    {"custom": {"file": str(MEETING), "trust": file_sha256(MEETING)}},
     "normalise",
     {"language": ["zh"]},
     {"length": {"min_chars": 4}},
@@ -123,10 +125,15 @@ def test_memory_and_disk_agree(tmp_path: Path) -> None:
     }
 
 
-def test_two_workers_make_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [2, 3])
+def test_several_workers_make_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
     source, base = corpus(tmp_path / "source")
     one = run(tmp_path / "one", source, base)
-    assert run(tmp_path / "two", source, base, workers=2) == one
+    monkeypatch.setenv("MEETING", str(tmp_path / "meeting"))
+    assert run(tmp_path / "several", source, base, workers=workers) == one
+    assert len(list((tmp_path / "meeting").iterdir())) >= 2
 
 
 def test_running_again_does_nothing_new(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,13 +31,15 @@ def test_shards_hold_every_row_once_in_order_however_they_are_written(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str], shard_bytes: int, one: int, other: int
 ) -> None:
     written: list[list[bytes]] = []
-    for step in (one, other):
+    for step, threads in ((one, None), (other, ThreadPoolExecutor(2))):
         folder = tmp_path_factory.mktemp("out")
-        sink = SplitSink(folder, "train", shard_bytes)
+        sink = SplitSink(folder, "train", shard_bytes, threads)
         whole = table(texts)
         for start in range(0, len(texts), step):
             sink.write(whole.slice(start, step))
         sink.close()
+        if threads:
+            threads.shutdown()
         assert read_split(folder, "train", ["text"]).column("text").to_pylist() == texts
         assert [batch.num_columns for batch in iter_split(folder, "train", ["id", "text"])] == [2] * len(
             list(iter_split(folder, "train"))

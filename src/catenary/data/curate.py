@@ -15,7 +15,9 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -34,7 +36,7 @@ from catenary.data.report import CurationReport, Tally
 from catenary.data.shards import INDEX_FILE, ParquetSink, SplitSink, committed, index_schema
 from catenary.data.split import SPLITS, SplitSettings, split_at, splits_of
 from catenary.data.step_settings import AugmentSettings
-from catenary.data.steps import Helpers, Step, parse_steps
+from catenary.data.steps import STEPS, Helpers, Step, parse_steps
 from catenary.digest import digest, text_sha256
 from catenary.errors import CatenaryError, InvalidInput
 from catenary.progress import SILENT, Progress
@@ -132,18 +134,20 @@ def curate_files(
     progress.begin("Curating", sum(rows) * len(passes), "documents")
 
     total = Tally()
-    with processes(1 if ray else min(workers, len(shards))) as pool:
+    load = partial(_loaded, [step for own, _ in passes for _, step in own])
+    with processes(1 if ray else min(workers, len(shards))) as others:
         for number in range(len(passes)):
             todo = [
                 _Pass(passes, number, at, shard, state, split, buckets, helpers or {}, augment)
                 for at, shard in enumerate(shards)
             ]
-            for at, _ in enumerate(over(todo, _done, pool, ray, state)):
+            for at, _ in enumerate(over(todo, _done, others, ray, state, load)):
                 total.add(_read_tally(_folder(state, number, at)))
                 progress.advance(rows[at])
             _resolve(passes[number], number, len(shards), state, total)
 
-    _write(state, len(passes) - 1, len(shards), buckets, split, out)
+    with ThreadPoolExecutor(workers) as threads:
+        _write(state, len(passes) - 1, len(shards), buckets, split, out, threads if workers > 1 else None)
     for number in range(len(passes) - 1):
         for findings in sorted(
             _resolved(state, number).glob("*.jsonl")
@@ -192,6 +196,11 @@ class _Pass:
     buckets: int
     helpers: Helpers
     augment: AugmentSettings | None
+
+
+def _loaded(steps: Sequence[Step]) -> None:
+    """What steps do when they first run: import, compile, make tables. Steps with a helper do it when they run."""
+    curate(["悬链", "Catenary"], [step for step in steps if STEPS[step.name].helper is None])
 
 
 def _done(one: _Pass) -> None:
@@ -265,11 +274,17 @@ def _resolve(one: Pass, number: int, shards: int, state: Path, total: Tally) -> 
 
 
 def _write(
-    state: Path, number: int, shards: int, buckets: int, split: SplitSettings | None, out: Path
+    state: Path,
+    number: int,
+    shards: int,
+    buckets: int,
+    split: SplitSettings | None,
+    out: Path,
+    threads: ThreadPoolExecutor | None,
 ) -> None:
     """The dataset from the last pass's parts."""
     parts = [_folder(state, number, at) / "rows.arrow" for at in range(shards)]
-    sinks = {name: SplitSink(out, name) for name in _split_names(split)}
+    sinks = {name: SplitSink(out, name, threads=threads) for name in _split_names(split)}
     wanted = _wanted_repeats(state, number)
     repeats = []
     with ParquetSink(out / INDEX_FILE, index_schema()) as index:
@@ -281,7 +296,9 @@ def _write(
             for name, sink in sinks.items():
                 sink.write(table.filter(pc.equal(table.column("split"), name)))
         for sink in sinks.values():
-            sink.close()
+            sink.end()
+    for sink in sinks.values():
+        sink.close()
     if repeats:
         write_repeats(out, pa.concat_tables(repeats))
 

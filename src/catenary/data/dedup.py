@@ -24,6 +24,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ class Stored:
         texts: Ints = self._load("texts")
         return texts
 
-    @property
+    @cached_property  # asked for again and again; the file's pages are not ours to hold
     def sets(self) -> Sets:
         return Sets(self._load("shingles"), self._load("starts"))
 

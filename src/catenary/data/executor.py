@@ -1,21 +1,26 @@
 """Doing the same work for many shards: in this process, in several, or on a Ray cluster (`ray_executor.py`).
 
-    with processes(2) as pool:
-        for report in over(shards, curate_one, pool): ...
+    with processes(2) as others:
+        for report in over(shards, curate_one, others): ...
 
 Each piece of work writes its own folder and returns something small, so that results are the same for any number of
-workers and come in the order of the items. Workers are fresh processes: `work` and the items must be picklable. One
-whose parent has gone ends at once, so that a run that is killed leaves nobody writing behind.
+workers and come in the order of the items. This process is one of the workers. The others (`worker.py`) take two
+seconds of a processor to start; until they have, they take nothing, and this one works on: so several are not slower
+than one, however little there is to do.
 """
 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from catenary.data.worker import Worker
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -29,49 +34,81 @@ def cores() -> int:
 
 
 @contextmanager
-def processes(workers: int) -> Iterator[Executor | None]:
-    """Processes for several rounds of `over`, for one takes two seconds to start; None for a single worker."""
+def processes(workers: int) -> Iterator[Sequence[Worker]]:
+    """So many workers for several rounds of `over`: this process, and the others that are given."""
     if workers < 2:
-        yield None
+        yield ()
         return
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+    from catenary.data.worker import Worker
 
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    others: list[Worker] = []
     try:
-        yield pool
+        others.extend(Worker() for _ in range(workers - 1))
+        yield others
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for one in others:
+            one.end()
 
 
 def over(
     items: Sequence[T],
     work: Callable[[T], R],
-    pool: Executor | None = None,
+    others: Sequence[Worker] = (),
     ray: str | None = None,
     folder: Path = Path(),
+    prepare: Callable[[], object] | None = None,
 ) -> Iterator[R]:
     """`work` of each item, in their order. An error in one is raised here, and the others are given up.
 
+    `prepare` does in a worker what its first item would do beside its work (imports, tables), before it takes one.
     `ray` is the address of a cluster that does it instead, over a `folder` that its nodes share.
     """
     if ray is not None:
         from catenary.data.ray_executor import over_ray
 
         yield from over_ray(items, work, ray, folder)
+    elif not others:
+        yield from map(work, items)
     else:
-        yield from pool.map(work, items) if pool else map(work, items)
+        yield from _together(items, work, others, prepare)
 
 
-def _end_with_parent() -> None:
-    import threading
-    from multiprocessing import connection, parent_process
+def _together(
+    items: Sequence[T], work: Callable[[T], R], others: Sequence[Worker], prepare: Callable[[], object] | None
+) -> Iterator[R]:
+    """Whoever is free takes the next item: this process here, and for each other one a thread that waits for it."""
+    left = deque(range(len(items)))
+    done: list[Future[R]] = [Future() for _ in items]
 
-    parent = parent_process()
-    assert parent is not None
+    def take() -> int | None:
+        try:
+            return left.popleft()
+        except IndexError:
+            return None
 
-    def watch() -> None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
+    def tend(other: Worker) -> None:
+        if prepare:
+            other.prepare(prepare)
+        while (at := take()) is not None:
+            try:
+                done[at].set_result(other.do(work, items[at]))
+            except BaseException as error:
+                done[at].set_exception(error)
 
-    threading.Thread(target=watch, daemon=True, name="end with parent").start()
+    threads = ThreadPoolExecutor(len(others), "worker")
+    try:
+        tended = [threads.submit(tend, other) for other in others]
+        told = 0
+        while (at := take()) is not None:
+            done[at].set_result(work(items[at]))
+            while told < len(items) and done[told].done():
+                yield done[told].result()
+                told += 1
+        for one in done[told:]:
+            yield one.result()
+        for thread in tended:
+            if thread.done():
+                thread.result()
+    finally:
+        left.clear()
+        threads.shutdown(wait=False)

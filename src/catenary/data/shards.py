@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +29,7 @@ from catenary.records import document_schema
 
 ROW_GROUP_ROWS = 65_536
 SHARD_TEXT_BYTES = 64 << 20
+SHARDS_ENDING = 2  # of a split at a time: their texts are in memory
 INDEX_FILE = "documents.parquet"
 REPEATED = ["label", "source", "file", "licence", "consent", "dropped", "split"]  # columns worth a dictionary
 
@@ -106,10 +109,21 @@ class ParquetSink:
 
 
 class SplitSink:
-    """The shards of one split: a new one begins when the last holds `shard_bytes` of text."""
+    """The shards of one split: a new one begins when the last holds `shard_bytes` of text.
 
-    def __init__(self, folder: Path, split: str, shard_bytes: int = SHARD_TEXT_BYTES) -> None:
+    Most of a shard is compressed and written when it ends: with `threads`, while the next one fills.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        split: str,
+        shard_bytes: int = SHARD_TEXT_BYTES,
+        threads: ThreadPoolExecutor | None = None,
+    ) -> None:
         self.folder, self.split, self.shard_bytes = folder, split, shard_bytes
+        self._threads = threads
+        self._ending: deque[Future[None]] = deque()
         self._sink: ParquetSink | None = None
         self._count = 0
         self._bytes = 0
@@ -130,16 +144,27 @@ class SplitSink:
             if table.num_rows:
                 self._end_shard()
 
-    def close(self) -> None:
-        """End the last shard; a split without documents has one empty shard, so that its absence means damage."""
+    def end(self) -> None:
+        """The last row has been written; a split without any has one empty shard: that none is there means damage."""
         if self._sink is None and self._count == 0:
             self._sink = ParquetSink(shard_path(self.folder, self.split, 0), text_schema())
         if self._sink is not None:
             self._end_shard()
 
+    def close(self) -> None:
+        """Wait until every shard has its name."""
+        self.end()
+        while self._ending:
+            self._ending.popleft().result()
+
     def _end_shard(self) -> None:
         assert self._sink is not None
-        self._sink.close()
+        if self._threads:
+            if len(self._ending) == SHARDS_ENDING:
+                self._ending.popleft().result()
+            self._ending.append(self._threads.submit(self._sink.close))
+        else:
+            self._sink.close()
         self._sink, self._bytes = None, 0
         self._count += 1
 

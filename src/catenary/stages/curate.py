@@ -37,7 +37,7 @@ from catenary.messages import LANGUAGES
 from catenary.stages.curate_helpers import BackTranslation, EntityTagger, Examples, Folder, HeldOut, Reviews
 
 BYTES_PER_SECOND = 8e6  # a core, with the rules of quality and near duplicates
-WORTH_WORKERS = 16 << 20  # bytes of shards; less is done before further processes have started
+WORTH_WORKERS = 8 << 20  # bytes of shards; less is done before further processes have started
 
 
 class ExecutorSettings(Settings):
