@@ -1,9 +1,9 @@
-"""English and Chinese sentences of the LibreOffice help, side by side, from the two packages that Debian ships.
+"""English and Chinese of LibreOffice, side by side, from packages that Debian ships: its help and what its windows say.
 
-    python align.py [FOLDER]        # writes data/<page>.jsonl, one file a page
+    python align.py [FOLDER]        # writes data/<page>.jsonl, one file a page, and messages/<module>.jsonl
 
-FOLDER holds the unpacked packages; without it the installed ones under /usr are read, or both packages are fetched with
-`apt-get download` and unpacked without being installed. The help is under the MPL 2.0.
+FOLDER holds the unpacked packages; without it the installed ones under /usr are read, or the packages are fetched with
+`apt-get download` and unpacked without being installed. All of it is under the MPL 2.0.
 
 Paragraphs of both languages carry the same ids; within a paragraph, sentences are aligned by their lengths (Gale and
 Church 1993, Computational Linguistics 19.1) with a bonus for what both sides share: numbers, Latin words, formulas.
@@ -11,6 +11,7 @@ Church 1993, Computational Linguistics 19.1) with a bonus for what both sides sh
 
 from __future__ import annotations
 
+import gettext
 import html
 import json
 import math
@@ -23,8 +24,10 @@ from functools import cache
 from itertools import groupby
 from pathlib import Path
 
-PACKAGES = ("libreoffice-help-en-us", "libreoffice-help-zh-cn")
+PACKAGES = ("libreoffice-help-en-us", "libreoffice-help-zh-cn", "libreoffice-l10n-zh-cn")
 HELP = "usr/share/libreoffice/help"
+MESSAGES = "usr/lib/libreoffice/program/resource/zh_CN/LC_MESSAGES"
+SHORTCUT = re.compile(r"\(~?_?[A-Z]\)|[~_]")
 PARAGRAPH = re.compile(r'<(p|h[1-6])\b[^>]*\bid="([a-z]+_id\w+)"[^>]*>(.*?)</\1>', re.DOTALL)
 TAG = re.compile(r"<[^>]+>")
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -42,29 +45,32 @@ BEADS = {(1, 1): 0.12, (1, 0): 4.6, (0, 1): 4.6, (2, 1): 2.4, (1, 2): 2.4, (2, 2
 
 def main() -> None:
     given = Path(sys.argv[1]) if len(sys.argv) > 1 else None
-    out = Path("data")
+    with tempfile.TemporaryDirectory() as folder:
+        root = find(given, Path(folder))
+        write(Path("data"), pairs(root))
+        write(Path("messages"), messages(root))
+
+
+def write(out: Path, found: Iterator[tuple[str, str, str]]) -> None:
+    """A file a page, of the pairs that no page before it has."""
     out.mkdir(exist_ok=True)
     seen: set[tuple[str, str]] = set()
-    with tempfile.TemporaryDirectory() as folder:
-        for page, found in groupby(pairs(find(given, Path(folder))), key=lambda one: one[0]):
-            new = [pair for _, *pair in found if tuple(pair) not in seen]
-            seen |= {(english, chinese) for english, chinese in new}
-            lines = [
-                json.dumps({"source": english, "target": chinese}, ensure_ascii=False)
-                for english, chinese in dict.fromkeys(map(tuple, new))
-            ]
-            if lines:
-                name = page.replace("/", "_") + ".jsonl"
-                (out / name).write_text("\n".join(lines) + "\n", "utf-8")
+    for page, there in groupby(found, key=lambda one: one[0]):
+        new = [pair for pair in dict.fromkeys((one[1], one[2]) for one in there) if pair not in seen]
+        seen.update(new)
+        lines = [json.dumps({"source": a, "target": b}, ensure_ascii=False) for a, b in new]
+        if lines:
+            (out / f"{page.replace('/', '_')}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def find(given: Path | None, scratch: Path) -> Path:
-    """The folder that both packages are unpacked in. Raises SystemExit where they are not in the one given."""
+    """The folder that the packages are unpacked in. Raises SystemExit where they are not in the one given."""
     root = given or Path("/")
-    if all((root / HELP / language).is_dir() for language in ("en-US", "zh-CN")):
+    needed = (f"{HELP}/en-US", f"{HELP}/zh-CN", MESSAGES)
+    if all((root / folder).is_dir() for folder in needed):
         return root
     if given is not None:
-        raise SystemExit(f"{given} does not hold {HELP}/en-US and {HELP}/zh-CN")
+        raise SystemExit(f"{given} does not hold {', '.join(needed)}")
     for package in PACKAGES:
         subprocess.run(["apt-get", "download", package], cwd=scratch, check=True, stdout=sys.stderr)
     for deb in scratch.glob("*.deb"):
@@ -86,6 +92,22 @@ def pairs(root: Path) -> Iterator[tuple[str, str, str]]:
             if is_chinese(translated) and not is_chinese(text):
                 for source, target in aligned(text, translated):
                     yield page, source, target
+
+
+def messages(root: Path) -> Iterator[tuple[str, str, str]]:
+    """(module, English, Chinese) of each message, without markup and the letters that are its keyboard shortcut."""
+    for path in sorted((root / MESSAGES).glob("*.mo")):
+        with path.open("rb") as file:
+            catalog = vars(gettext.GNUTranslations(file))["_catalog"]
+        for key, translated in catalog.items():
+            english = key[0] if isinstance(key, tuple) else key  # plurals
+            source, target = plain(english.rpartition("\4")[2]), plain(translated)
+            if len(source) > 2 and HAN.search(target):
+                yield path.stem, source, target
+
+
+def plain(message: str) -> str:
+    return " ".join(SHORTCUT.sub("", html.unescape(TAG.sub("", message))).split())
 
 
 def paragraphs(path: Path) -> dict[str, str]:

@@ -107,6 +107,8 @@ def test_nothing_changes_its_input() -> None:
         ({"temperature": float("nan")}, "temperature"),
         ({"stop": ("",)}, "empty"),
         ({"beams": 2, "temperature": 1.0}, "Beam"),
+        ({"no_repeat_ngram": 3}, "beam search"),
+        ({"length_penalty": 1.4}, "beam search"),
     ],
 )
 def test_settings_out_of_range_are_named(settings: dict[str, object], named: str) -> None:

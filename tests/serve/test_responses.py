@@ -334,4 +334,11 @@ def test_translations(server: Server) -> None:
         ):
             refused = http.post("/v1/translate", json={"model": "translator", **body})
             assert (refused.status_code, refused.json()["error"]["param"]) == (400, param)
+        for name, value in (("no_repeat_ngram", 3), ("length_penalty", 1.4)):
+            body = {"model": "translator", "input": "a", name: value}
+            alone = http.post("/v1/translate", json=body)
+            assert alone.status_code == 400
+            assert "beam search" in alone.json()["error"]["message"]
+            with_beams = http.post("/v1/translate", json={**body, "beams": 2})
+            assert with_beams.status_code == 200, with_beams.text
         assert http.post("/v1/translate", json={"model": "writer", "input": "a"}).status_code == 404

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import random
+import struct
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -41,6 +43,15 @@ def test_sentences_are_aligned_by_length_and_anchors() -> None:
     assert pairs[2] == ("Click OK. Then close it.", "单击「确定」，然后关闭。")
 
 
+def catalog(messages: dict[str, str]) -> bytes:
+    """A compiled catalog of gettext: where each text lies, first of the originals, then of the translations."""
+    texts = [text.encode() for text in (*messages, *messages.values())]
+    head = struct.pack("<7I", 0x950412DE, 0, len(messages), 28, 28 + 8 * len(messages), 0, 0)
+    starts = itertools.accumulate((len(text) + 1 for text in texts), initial=28 + 8 * len(texts))
+    table = b"".join(struct.pack("<2I", len(text), start) for text, start in zip(texts, starts, strict=False))
+    return head + table + b"".join(text + b"\0" for text in texts)
+
+
 def test_pages_are_read_by_the_ids_of_their_paragraphs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,9 +65,21 @@ def test_pages_are_read_by_the_ids_of_their_paragraphs(
         folder.mkdir(parents=True)
         (folder / "one.html").write_text(page.format(*texts), "utf-8")
 
+    (tmp_path / align.MESSAGES).mkdir(parents=True)
+    compiled = catalog(
+        {
+            "": "Content-Type: text/plain; charset=UTF-8\n",
+            "save\4~Save As...": "另存为(~A)...",
+            "ok\4OK": "OK",
+        }
+    )
+    (tmp_path / align.MESSAGES / "sfx.mo").write_bytes(compiled)
+
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["align.py", str(tmp_path)])
     align.main()
+    said = (tmp_path / "messages/sfx.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line) for line in said] == [{"source": "Save As...", "target": "另存为..."}]
     [written] = (tmp_path / "data").iterdir()
     assert written.name == "shared_one.jsonl"  # a file a page: the split keeps a page together
     assert [json.loads(line)["target"] for line in written.read_text("utf-8").splitlines()] == [

@@ -93,6 +93,12 @@ class GenerationSettings:
                 got=f"beams: {self.beams}",
                 expected="beams: 1, or temperature 0, n 1 and neither logprobs nor a constraint",
             )
+        if self.beams == 1 and (self.length_penalty != 1 or self.no_repeat_ngram):
+            raise InvalidInput(
+                "A length penalty and n-grams that are not to repeat go with beam search alone.",
+                got=f"length_penalty: {self.length_penalty:g}, no_repeat_ngram: {self.no_repeat_ngram}",
+                expected="beams: 2 or more",
+            )
 
     @property
     def greedy(self) -> bool:

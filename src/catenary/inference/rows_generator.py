@@ -110,7 +110,9 @@ class RowsGenerator:
             no_repeat_ngram=settings.no_repeat_ngram,
             stop=stop,
         )
-        [[writing]] = self._writings([prompt], replace(settings, beams=1))
+        [[writing]] = self._writings(
+            [prompt], replace(settings, beams=1, length_penalty=1.0, no_repeat_ngram=0)
+        )
         pieces = []
         for token in found:
             pieces.append(writing.take(token))

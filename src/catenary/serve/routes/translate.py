@@ -38,11 +38,9 @@ def translate_routes(gateway: Gateway) -> APIRouter:
                 most=gateway.limits.queue,
             )
         settings: dict[str, Any] = {"max_tokens": asked.max_tokens or gateway.limits.max_tokens}
-        if asked.beams is not None and asked.beams > 1:
-            settings["beams"] = asked.beams
-            for name in ("length_penalty", "no_repeat_ngram"):
-                if (value := getattr(asked, name)) is not None:
-                    settings[name] = value
+        settings |= asked.model_dump(
+            include={"beams", "length_penalty", "no_repeat_ngram"}, exclude_none=True
+        )
         asking = Asking.of(gateway, request, served, "translate")
         writing = Writing(asking=asking, job=WriteJob(prompts=tuple(texts), settings=settings))
         return await sent_whole(writing, request, translation_json)
