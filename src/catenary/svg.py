@@ -87,6 +87,14 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def fitted(text: str, width: float) -> str:
+    """As much of it as `text_width` finds room for."""
+    if text_width(text) <= width:
+        return text
+    most = next(n for n in range(len(text), -1, -1) if text_width(text[:n] + "…") <= width or n == 0)
+    return text[:most] + "…"
+
+
 def px(value: float) -> str:
     """A coordinate: two decimals at most, no trailing noughts, no minus nought."""
     text = f"{value:.2f}".rstrip("0").rstrip(".")

@@ -100,7 +100,7 @@ class Browser:
         """The page as PNG."""
         return base64.b64decode(self._do("GET", "/screenshot"))
 
-    def wait(self, selector: str, text: str, seconds: float = 60) -> None:
+    def wait(self, selector: str, text: str, seconds: float = 240) -> None:
         """Until what matches says `text`."""
         until = time.monotonic() + seconds
         while text not in self.text(selector):

@@ -9,11 +9,12 @@ from markupsafe import Markup, escape
 
 from catenary.console.links import LinkNow, depths
 from catenary.messages import say
+from catenary.svg import FONT_SIZE, fitted
 
-WIDTH, HEIGHT = 152, 46
+WIDTH, HEIGHT = 160, 46
 GAP_X, GAP_Y = 34, 14
 TOP = 34
-NAME_LETTERS = 17
+INSIDE = 136  # of a link's name and state
 MARKS = {"done": "✓", "running": "●", "failed": "✗", "stale": "↻", "new": "○"}
 
 
@@ -87,12 +88,12 @@ def _edge(source: Place, target: Place) -> str:
 
 def _node(link: LinkNow, place: Place, root: str) -> str:
     name, state = link.step.link.name, say(link.state)
-    shown = name if len(name) <= NAME_LETTERS else name[: NAME_LETTERS - 1] + "…"
+    shown = fitted(name, INSIDE * FONT_SIZE / 15)
+    about = fitted(f"{MARKS[link.state]} {state} · {link.step.link.stage.name}", INSIDE * FONT_SIZE / 12)
     return (
         f'<a href="{escape(root)}/links/{escape(link.name)}" class="link {link.state}" '
         f'aria-label="{escape(link.name)}: {escape(state)}">'
         f'<rect x="{place.x}" y="{place.y}" width="{WIDTH}" height="{HEIGHT}" rx="8"/>'
         f'<text class="name" x="{place.x + 12}" y="{place.y + 19}">{escape(shown)}</text>'
-        f'<text class="state" x="{place.x + 12}" y="{place.y + 36}">{MARKS[link.state]} {escape(state)} · '
-        f"{escape(link.step.link.stage.name)}</text></a>"
+        f'<text class="state" x="{place.x + 12}" y="{place.y + 36}">{escape(about)}</text></a>'
     )

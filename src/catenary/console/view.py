@@ -18,11 +18,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from catenary.console.desk import Desk
-from catenary.console.table import Table, told
+from catenary.console.table import Cell, Column, Table, told
 from catenary.console.viewer import Viewer
 from catenary.messages import language, say
 
 ID_DIGITS = 12
+LONG_LETTERS = 24  # a cell with more is as wide as a few words, on a phone too
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
 _STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
 
 
@@ -88,7 +90,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(say=say, asset=asset)
-    made.filters.update(told=told, short=short, size=size, duration=duration, moment=moment)
+    made.filters.update(told=told, short=short, size=size, duration=duration, moment=moment, shape=shape)
     return made
 
 
@@ -102,6 +104,16 @@ def asset(name: str) -> str:
 def picture(svg: str) -> Markup:
     """An SVG of `evaluate.pictures` as part of a page, whose policy takes its colours from console.css alone."""
     return Markup(_STYLE.sub("", svg))
+
+
+def shape(value: Cell | str, column: Column) -> str:
+    """How much room a cell of a table wants: class names of console.css."""
+    text, number = (value, False) if isinstance(value, str) else (value.text, value.number)
+    if number or column.number:
+        return "number"
+    if _MOMENT.fullmatch(text):
+        return "moment"
+    return "long" if len(text) >= LONG_LETTERS else ""
 
 
 def short(id: str) -> str:

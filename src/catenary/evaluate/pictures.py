@@ -31,7 +31,8 @@ def confusion_picture(
     k = len(labels)
     cell = max(20.0, min(84.0, 560.0 / max(k, 1)))
     shown = [shortened(label, 16) for label in labels]
-    left = max(map(text_width, shown), default=0) + 34
+    gold = say("gold", lang=lang) + " ↓"
+    left = max(max(map(text_width, shown), default=0) + 34, text_width(gold) + 16)
     slanted = max(map(text_width, shown), default=0) > cell - 6
     top = 62 + (max(map(text_width, shown), default=0) * 0.75 if slanted else 16)
     right = max((text_width(shown[-1]) * 0.75 if slanted else 0) + 16, 16) if k else 16
@@ -46,7 +47,7 @@ def confusion_picture(
     drawing = Drawing(width, top + k * cell + 16, title, described)
     drawing.text(12, 24, title, kind="title")
     drawing.text(left, 46, say("predicted", lang=lang) + " →", kind="muted")
-    drawing.text(left - 10, top - 8, say("gold", lang=lang) + " ↓", anchor="end", kind="muted")
+    drawing.text(left - 10, top - 8, gold, anchor="end", kind="muted")
     for column, label in enumerate(shown):
         x = left + (column + 0.5) * cell
         if slanted:

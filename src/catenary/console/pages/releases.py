@@ -241,7 +241,10 @@ def _gate_table(release: Artifact) -> Table:
 
 def _evidence(gate: Any) -> list[tuple[str, str]]:
     return [
-        (name, json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else told(value))
+        (
+            say(name.replace("_", " ")),
+            json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else told(value),
+        )
         for name, value in gate["evidence"].items()
         if value not in (None, [], {})
     ]
