@@ -66,10 +66,14 @@ PREFIX = "app/"
 
 @dataclass(slots=True)
 class Tally:
-    """What the models that an answer asked have cost, and which releases they were by their endpoints."""
+    """What the models that an answer asked have cost, and which releases they were by their endpoints.
+
+    `cut`: the last of them had more to say than it might.
+    """
 
     prompt: int = 0
     completion: int = 0
+    cut: bool = False
     models: dict[str, str] = field(default_factory=dict)
 
 
@@ -112,8 +116,10 @@ class Model:
             if isinstance(piece, Spent):
                 self.tally.prompt += piece.prompt_tokens
                 self.tally.completion += piece.completion_tokens
-            elif isinstance(piece, Delta) and piece.text:
-                yield piece.text
+            elif isinstance(piece, Delta):
+                self.tally.cut = piece.finish_reason == "length"
+                if piece.text:
+                    yield piece.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +204,7 @@ class AppEngine:
                 elif piece:
                     yield Delta(0, piece)
             yield Made({"models": tally.models})
-            yield Delta(0, "", finish_reason="stop")
+            yield Delta(0, "", finish_reason="length" if tally.cut else "stop")
             yield Spent(tally.prompt, tally.completion)
         finally:
             self._load -= 1

@@ -18,6 +18,7 @@ class Scripted:
         self.answers = list(answers)
         self.asked: list[list[Mapping[str, Any]]] = []
         self.schemas: list[Mapping[str, Any] | None] = []
+        self.most: list[int | None] = []
 
     async def write(
         self,
@@ -29,6 +30,7 @@ class Scripted:
     ) -> AsyncIterator[str]:
         self.asked.append(list(messages))
         self.schemas.append(schema)
+        self.most.append(max_tokens)
         text = self.answers.pop(0)
         for start in range(0, len(text), 5):
             yield text[start : start + 5]

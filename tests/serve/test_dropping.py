@@ -8,36 +8,24 @@ import weakref
 
 from starlette.testclient import TestClient
 
-from catenary.serve.admission import Admission
 from catenary.serve.app import create_app
 from catenary.serve.cache import Cache, Known
-from catenary.serve.callers import Callers
 from catenary.serve.engine import Delta, Spent
-from catenary.serve.gateway import Gateway
-from catenary.serve.ledger import Ledger
-from catenary.serve.limits import Limits
-from catenary.serve.metrics import Metrics
 from catenary.serve.served import Served
+from tests.serve.gateways import bare_gateway
 from tests.serve.test_following import Echo
 
 
 def test_an_erased_endpoint_is_let_go_and_the_others_go_on() -> None:
-    there, limits = {"one": True, "other": True}, Limits()
+    there = {"one": True, "other": True}
     engines = {name: Echo() for name in there}
     cache = Cache()
     cache.put(b"asked", Known((Delta(0, "told"),), Spent(1, 1)))
-    gateway = Gateway(
-        endpoints={
+    gateway = bare_gateway(
+        {
             name: Served(name, "classify", engine, "r", "released", "d", held=lambda name=name: there[name])  # type: ignore[misc]
             for name, engine in engines.items()
         },
-        ledger=Ledger(lambda _: None),
-        get_receipt=lambda _: {},
-        trace=lambda _: {},
-        limits=limits,
-        admission=Admission(limits),
-        callers=Callers(),
-        metrics=Metrics(),
         cache=cache,
     )
     first = weakref.ref(engines.pop("one"))

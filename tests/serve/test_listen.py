@@ -16,14 +16,9 @@ import httpx
 import pytest
 
 from catenary.errors import InvalidInput, Refused
-from catenary.serve import Limits
-from catenary.serve.admission import Admission
-from catenary.serve.callers import Callers
-from catenary.serve.gateway import Gateway
-from catenary.serve.ledger import Ledger
 from catenary.serve.listen import Address, bind, refuse_remote
-from catenary.serve.metrics import Metrics
 from tests.serve.conftest import Server, Start
+from tests.serve.gateways import bare_gateway
 
 
 def ask_slow(server: Server, texts: int, model: str = "slow") -> httpx.Response:
@@ -171,7 +166,7 @@ def test_with_consent_and_without_a_key_it_still_does_not_listen() -> None:
     from catenary.serve.listen import listen
 
     with pytest.raises(Refused, match="catenary keys --make"):
-        listen(create_app(gateway_of()), host="0.0.0.0", port=0, allow_remote=True)
+        listen(create_app(bare_gateway()), host="0.0.0.0", port=0, allow_remote=True)
 
 
 def test_of_two_that_want_a_port_at_once_one_has_it() -> None:
@@ -199,7 +194,7 @@ def test_a_taken_port_is_told(start: Start, server: Server) -> None:
     from catenary.serve.app import create_app
     from catenary.serve.listen import listen
 
-    app = create_app(gateway_of())
+    app = create_app(bare_gateway())
     with pytest.raises(InvalidInput, match="cannot listen"):
         listen(app, port=int(server.url.rsplit(":", 1)[1]))
 
@@ -215,20 +210,6 @@ def test_as_many_files_may_be_open_as_connections_need() -> None:
     soft, hard, before = first.split()
     assert (soft, hard) == ("100", before)
     assert second == "80 80"
-
-
-def gateway_of() -> Gateway:
-    limits = Limits()
-    return Gateway(
-        endpoints={},
-        ledger=Ledger(lambda _: None),
-        get_receipt=lambda _: {},
-        trace=lambda _: {},
-        limits=limits,
-        admission=Admission(limits),
-        callers=Callers(),
-        metrics=Metrics(),
-    )
 
 
 def test_asking_without_http_loads_no_web_framework() -> None:

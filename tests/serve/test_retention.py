@@ -9,15 +9,10 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from catenary.config import Home
-from catenary.serve.admission import Admission
 from catenary.serve.app import create_app
-from catenary.serve.callers import Callers
-from catenary.serve.gateway import Gateway
-from catenary.serve.ledger import Ledger
-from catenary.serve.limits import Limits
-from catenary.serve.metrics import Metrics
 from catenary.store import Store
 from catenary.store.receipts import Receipt
+from tests.serve.gateways import bare_gateway
 from tests.store.making import make
 
 
@@ -43,16 +38,8 @@ def test_the_service_forgets_texts_past_their_time_and_no_others(tmp_path: Path)
         new = receipt(made, 700, timedelta(days=29))
         store.add_receipts([*old, new])
         month = timedelta(days=30)
-        limits = Limits()
-        gateway = Gateway(
-            endpoints={},
-            ledger=Ledger(lambda receipts: None),
+        gateway = bare_gateway(
             get_receipt=lambda id: dict(store.receipt(id).body),
-            trace=lambda id: {},
-            limits=limits,
-            admission=Admission(limits),
-            callers=Callers(),
-            metrics=Metrics(),
             forget_texts=lambda: store.forget_texts(datetime.now(UTC) - month),
         )
         with TestClient(create_app(gateway)):

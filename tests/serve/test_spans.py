@@ -17,17 +17,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from starlette.testclient import TestClient
 
 from catenary.errors import InvalidInput, NotFound
-from catenary.serve.admission import Admission
 from catenary.serve.app import create_app
-from catenary.serve.callers import Callers
-from catenary.serve.gateway import Gateway
-from catenary.serve.ledger import Ledger
-from catenary.serve.limits import Limits
-from catenary.serve.metrics import Metrics
 from catenary.serve.served import Served
 from catenary.serve.spans import start
 from catenary.serve.upstream import Upstream
 from tests.serve.chains import serving, upstream, write_chain
+from tests.serve.gateways import bare_gateway
 from tests.serve.upstream_server import UpstreamServer
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -51,18 +46,8 @@ def there() -> Iterator[UpstreamServer]:
 
 @pytest.fixture
 def http(there: UpstreamServer, exporter: InMemorySpanExporter) -> Iterator[TestClient]:
-    limits = Limits()
     engine = Upstream(there.url, "theirs", retries=0)
-    gateway = Gateway(
-        endpoints={"words": Served("words", "generate", engine, "rel-1", "released", "d1")},
-        ledger=Ledger(lambda _: None),
-        get_receipt=lambda _: {},
-        trace=lambda _: {},
-        limits=limits,
-        admission=Admission(limits),
-        callers=Callers(),
-        metrics=Metrics(),
-    )
+    gateway = bare_gateway({"words": Served("words", "generate", engine, "rel-1", "released", "d1")})
     there.forget()
     with TestClient(create_app(gateway), raise_server_exceptions=False) as client:
         exporter.clear()

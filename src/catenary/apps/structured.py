@@ -15,6 +15,8 @@ INSTRUCTION: dict[Language, str] = {
     "zh": "从文中取出各字段的值，用原文的词；文中没有的留空。",
 }
 
+BESIDE_TOKENS = 64
+
 
 def extract(model: ChatModel, schema: Mapping[str, Any]) -> App:
     """JSON of `schema`, which the engine holds the model to; `unsupported` notes the values that the text has not."""
@@ -30,7 +32,10 @@ def extract(model: ChatModel, schema: Mapping[str, Any]) -> App:
         )
         messages = [{"role": "system", "content": system}, {"role": "user", "content": text}]
         told = ""
-        async for piece in model.write(messages, max_tokens=conversation.max_tokens, schema=schema):
+        # Values stand in the text. A small model that is held to JSON may write one for ever.
+        most = len(text) + len(json.dumps(schema)) + BESIDE_TOKENS
+        most = min(conversation.max_tokens or most, most)
+        async for piece in model.write(messages, max_tokens=most, schema=schema):
             told += piece
             yield piece
         try:
