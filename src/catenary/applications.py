@@ -296,6 +296,14 @@ def open_app(
     _check_tasks(settings, endpoints)
     beside = read_files(chain, settings)
     models = [endpoints[one] for one in needs]
+    unkept = [one.name for one in models if not one.keep_texts]
+    if settings.sign_off is not None and unkept:
+        raise InvalidInput(
+            "Answers that wait for a person have to be kept, and an endpoint of the application keeps no texts.",
+            where=f"apps.{name}.sign_off",
+            got=f"serve.endpoints.{unkept[0]}.keep_texts: false",
+            expected="`keep_texts: true` there, or no `sign_off:`",
+        )
     wanted = getattr(settings, "index", None)
     if not models and wanted is None and not unreleased:
         raise Refused(
@@ -345,6 +353,7 @@ def open_app(
         needs=needs,
         passage=None if opened is None else partial(passage_json, opened.index),
         held=lambda: not index_id or store.has(index_id),
+        sign_off=settings.sign_off,
     )
 
 

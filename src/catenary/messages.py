@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from contextvars import ContextVar
 from functools import cache
 from importlib.resources import files
@@ -19,6 +20,7 @@ from typing import Literal, cast
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
+HAN = re.compile(r"[\u3400-\u9fff]")
 
 _language: ContextVar[Language | None] = ContextVar("language", default=None)
 
@@ -31,6 +33,11 @@ def language_of_locale(environ: dict[str, str] | None = None) -> Language:
         if value:
             return "zh" if value.lower().startswith("zh") else "en"
     return "en"
+
+
+def language_of(text: str) -> Language:
+    """Chinese where a text has a Chinese character, else English."""
+    return "zh" if HAN.search(text) else "en"
 
 
 def language() -> Language:

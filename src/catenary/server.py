@@ -27,11 +27,13 @@ from catenary.inference import Classifier, Scores
 from catenary.inference.port import Stop, never
 from catenary.serve import Endpoint, Limits, Receipt, SaveReceipt
 from catenary.serve.receipts import ReleaseStatus
+from catenary.stages.held import told as told_answer
 from catenary.stages.lifecycle import still_served
 from catenary.stages.nearest import nearest
 from catenary.stages.seal import check_files, check_seal
 from catenary.stages.standing import standing
 from catenary.store import Artifact, Store
+from catenary.store.held import Held
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -76,7 +78,7 @@ def gateway(chain: Chain, store: Store, *, unreleased: bool = False) -> Gateway:
     made = Gateway(
         endpoints={**served, **{one.name: one for one in apps.values()}},
         ledger=Ledger(save_answers_in(store)),
-        get_receipt=lambda id: dict(store.receipt(id).body),
+        get_receipt=lambda id: told_answer(store, id),
         trace=lambda id: trace(
             store,
             store.receipt(id).id,
@@ -444,9 +446,21 @@ def save_answers_in(store: Store) -> Callable[[Sequence[Receipt]], None]:
         store.add_answers(
             [_stored(receipt) for receipt in receipts],
             [stores.Usage(*of, count, read[of], written[of]) for of, count in sorted(requests.items())],
+            [_held(receipt) for receipt in receipts if receipt.draft is not None],
         )
 
     return save
+
+
+def _held(receipt: Receipt) -> Held:
+    """The answer that waits for a person under this receipt."""
+    return Held(
+        receipt.id,
+        datetime.fromisoformat(receipt.at),
+        receipt.app or receipt.endpoint,
+        str(receipt.made["held"]["role"]),
+        receipt.draft,
+    )
 
 
 def _stored(receipt: Receipt) -> stores.Receipt:

@@ -28,12 +28,11 @@ from catenary.apps.port import (
     Piece,
     Screen,
     Screened,
-    language_of,
     unscreened,
 )
 from catenary.apps.templates import template
 from catenary.data.sentences import sentence_spans
-from catenary.messages import Language, say
+from catenary.messages import Language, language_of, say
 from catenary.search import Found, Passage, SearchIndex
 from catenary.search.bars import Bars
 from catenary.search.quotes import Quote, quotes, sentences_of

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from catenary.messages import Language
+from catenary.messages import Language, language_of
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-HAN = re.compile(r"[\u3400-\u9fff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +50,6 @@ class Conversation:
     def language(self) -> Language:
         """The question's: Chinese where it has a Chinese character."""
         return language_of(self.question)
-
-
-def language_of(text: str) -> Language:
-    """Chinese where a text has a Chinese character, else English."""
-    return "zh" if HAN.search(text) else "en"
 
 
 App = Callable[[Conversation], AsyncIterator[Piece]]

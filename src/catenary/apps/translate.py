@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Mapping
 
-from catenary.apps.port import App, ChatModel, Conversation, Note, Piece, language_of, whole
+from catenary.apps.port import App, ChatModel, Conversation, Note, Piece, whole
 from catenary.apps.templates import template
+from catenary.messages import language_of
 from catenary.search.chunk import FENCES
 
 MARKS = re.compile(r"\s*(?:#{1,6}\s+|[-*+]\s+|\d+[.)、]\s*|>\s*)?")

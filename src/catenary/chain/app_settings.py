@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from catenary.access.roles import role
 from catenary.chain.stage import Settings
 from catenary.errors import InvalidInput
 
@@ -25,13 +26,19 @@ class Names:
 Endpoint = Annotated[str, Names("endpoints")]
 Index = Annotated[str, Names("indexes")]
 Dataset = Annotated[str, Names("datasets")]
+Signer = Annotated[str, AfterValidator(lambda name: role(name).name)]
+"""The role of the person whom each answer waits for."""
 
 
 class AppSettings(Settings):
-    """What every application has. `risk`: a field whose answers say that they are no advice."""
+    """What every application has. `risk`: a field whose answers say that they are no advice.
+
+    `sign_off`: a role; each answer waits until a person who holds it has signed it.
+    """
 
     kind: str
     risk: Literal["medicine", "law", "finance"] | None = None
+    sign_off: Signer | None = None
 
 
 class DocumentsSettings(AppSettings):

@@ -119,6 +119,7 @@ class _Tracer:
         for answer in receipt.body.get("answers", []):
             shown = answer["text"] if answer.get("text") is not None else f"sha256 {answer['sha256'][:12]}"
             facts.append(f"{_cut(shown, 60)} ({answer['finish_reason']})")
+        facts += _signed(receipt.body.get("made") or {})
         release = self.store.get(receipt.release_id)
         return Node(
             "answer",
@@ -354,3 +355,15 @@ def _figure(value: object) -> str:
 
 def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _signed(made: Mapping[str, Any]) -> list[str]:
+    """Who signed an answer that a person had to sign, or who still has to."""
+    if "held" in made:
+        return [say("waits for a person who signs as {role}", role=made["held"]["role"])]
+    if "sign_off" not in made:
+        return []
+    signed = made["sign_off"]
+    text = "{decision} by {person} as {role}, {at}"
+    decision = say(signed["decision"])
+    return [say(text, decision=decision, person=signed["person"], role=signed["role"], at=signed["at"][:19])]

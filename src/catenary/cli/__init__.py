@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "openlineage": ("openlineage", "Give all runs as OpenLineage events, for catalogs of lineage."),
     "diff": ("diff", "Show what sets two releases apart."),
     "feedback": ("feedback", "Review what users said of answers, and make a dataset of it."),
+    "held": ("held", "See, approve, edit or refuse answers that wait for a person."),
     "review": ("review", "Give documents to reviewers, and see how far two of them agree."),
     "roles": ("roles", "Show who holds which roles; give or take one."),
     "signers": ("signers", "Show the people's public keys; revoke one."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ from catenary.messages import say
 
 if TYPE_CHECKING:
     from catenary.cli.table import Table
+    from catenary.store import Store
+    from catenary.store.held import Held
 
 
 @click.command(
@@ -87,15 +90,20 @@ def command(
             expected="one of: {names}",
             names=", ".join([*chain.apps, *chain.serve.endpoints]) or "-",
         )
-    with open_store(chain) as store, Table(source, target, column) as table:
-        made = gateway(chain, store, unreleased=unreleased)
-        name = app if found is None else f"app/{found}"
-        asyncio.run(_applied(made, name, table, max_tokens, at_once, quiet=as_json))
-        spent = table.spent()
+    with open_store(chain) as store:
+        answers = Table(source, target, column)
+        _fill(store, answers)
+        with answers as table:
+            made = gateway(chain, store, unreleased=unreleased)
+            name = app if found is None else f"app/{found}"
+            asyncio.run(_applied(made, name, table, max_tokens, at_once, quiet=as_json))
+            spent = table.spent()
+        waiting = sum(held.waits for _, held in _held(store, answers))
     told: dict[str, Any] = {
         "rows": len(table.rows),
         "answered": spent.answered,
         "failed": spent.failed,
+        "waiting": waiting,
         "input_tokens": spent.read,
         "output_tokens": spent.written,
         "cost": round(spent.read / 1000 * price_in + spent.written / 1000 * price_out, 6),
@@ -110,6 +118,26 @@ def command(
             **told,
         )
     )
+    if waiting:
+        text = "{n} answers wait for a person. Once they are signed, the same command fills them in."
+        render.console().print(say(text, n=waiting))
+
+
+def _held(store: Store, table: Table) -> Iterator[tuple[int, Held]]:
+    """The rows whose answers wait for a person, or waited, and are not in the table."""
+    for number, receipt in table.unanswered():
+        held = store.held(receipt)
+        if held is not None:
+            yield number, held
+
+
+def _fill(store: Store, table: Table) -> None:
+    """Fill in the answers that a person has signed meanwhile."""
+    from catenary.stages.held import told
+
+    for number, held in _held(store, table):
+        if held.person is not None:
+            table.fill(number, told(store, held.receipt_id)["answers"][0]["text"] or "")
 
 
 async def _applied(
@@ -145,8 +173,9 @@ async def _answer(ask: Any, text: str) -> dict[str, Any]:
         await writing.whole()
     except CatenaryError as error:
         return {"answer": "", "error": str(error.what)}
+    held = writing.receipt.outcome == "held"
     return {
-        "answer": writing.answers[0].said,
+        "answer": "" if held else writing.answers[0].said,
         "receipt": writing.receipt.id,
         "read": writing.spent.prompt_tokens,
         "written": writing.spent.completion_tokens,

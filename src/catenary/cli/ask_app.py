@@ -32,6 +32,8 @@ def ask_app(chain: Chain, store: Store, app: str, text: str, *, unreleased: bool
     console = render.console()
     if writing.receipt.status == "unreleased":
         console.print(f"[yellow]{say('UNRELEASED: served without its gates and sign-offs')}[/]")
+    if writing.receipt.outcome == "held":
+        console.print(f"[dim]catenary held show {writing.receipt.id}[/]")
     console.print(f"[dim]{say('receipt')} {writing.receipt.id}[/]")
     console.print(f"[dim]catenary trace {writing.receipt.id}[/]")
 

@@ -106,6 +106,14 @@ class Table:
         """The rows that have no answer."""
         return [number for number in range(len(self.rows)) if number not in self.done]
 
+    def unanswered(self) -> list[tuple[int, str]]:
+        """The rows that left a receipt and no answer, with it."""
+        return [(number, row["receipt"]) for number, row in self.done.items() if not row["answer"]]
+
+    def fill(self, number: int, answer: str) -> None:
+        """Give a row its answer; before the table is entered."""
+        self.done[number] = {**self.done[number], "answer": answer}
+
     def asked(self, number: int) -> str:
         """What a row asks."""
         return self.rows[number][self.column] or ""

@@ -18,6 +18,7 @@ from catenary.store.runs import mark_lost
 from catenary.store.tables import (
     artifacts,
     feedback,
+    held_answers,
     links,
     metrics,
     receipts,
@@ -55,6 +56,7 @@ def version_of(store: Store, chain_file: Sequence[int]) -> Version:
         select(func.max(release_states.c.id)),
         select(func.max(receipts.c.at)),
         select(func.max(feedback.c.id)),
+        select(func.max(held_answers.c.decided_at)),
         select(func.max(audit.c.seq)),
         select(func.max(roles.c.id)),
         select(func.count()).select_from(api_keys),

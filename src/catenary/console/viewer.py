@@ -34,8 +34,10 @@ from catenary.access import (
 )
 from catenary.access.roles import Action
 from catenary.config import Home
+from catenary.digest import text_sha256
 from catenary.errors import CatenaryError, NotFound, Refused
 from catenary.files import make_folder, write_whole
+from catenary.messages import say
 from catenary.store import Store
 
 COOKIE = "catenary_session"
@@ -158,6 +160,29 @@ def require(viewer: Viewer, action: Action) -> None:
             person=viewer.person,
             roles=", ".join(name for name, known in ROLES.items() if action in known.may),
         )
+
+
+def require_vouched(viewer: Viewer) -> None:
+    """Raise Refused unless who looks acts for a person, so that something can be signed."""
+    if not viewer.vouched:
+        raise Refused(
+            "This key does not speak for a person.",
+            got=viewer.person,
+            expected="a key with the name of somebody who holds its role, made by who may give roles",
+            next="catenary roles",
+        )
+
+
+def why_not_vouched(viewer: Viewer) -> str:
+    """The same for a page; "" where something can be signed."""
+    if viewer.vouched:
+        return ""
+    return say("This key does not speak for a person, so nothing can be signed with it.")
+
+
+def key_name(person: str) -> str:
+    """This machine's person has its own key; others sign with one that the server keeps for them."""
+    return "owner" if person == local_person() else f"person-{text_sha256(person)[:16]}"
 
 
 def _vouched(connection: Connection, key: ApiKey) -> bool:

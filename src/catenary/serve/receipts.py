@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 ReleaseStatus = Literal["released", "unreleased"]
-Outcome = Literal["complete", "blocked", "cut"]
+Outcome = Literal["complete", "blocked", "cut", "held", "refused"]
 
 RECEIPT_ID = re.compile(r"rcpt_[0-9a-f]{32}")
 
@@ -41,7 +41,8 @@ class Receipt:
     the client left or the engine failed: what was written until then is told and billed. `cache` says that the answer
     was known, and `cached`, where the question was not the same to the letter, the receipt that it was first given
     under, and how near that question is; `attempt` above 0 that the client tried before.
-    `made` is what an application says of its answer: template, passages, citations.
+    `made` is what an application says of its answer: template, passages, citations. `outcome` is held while the answer
+    waits for a person: it is in the `draft`, which is kept elsewhere; refused, once he did not sign it.
     """
 
     id: str
@@ -71,14 +72,21 @@ class Receipt:
     upstream: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, Any] = field(default_factory=dict)
+    draft: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values, as stored and as shown."""
-        told = asdict(self)
+        """Plain JSON values, as stored and as shown: all but the draft."""
+        told = asdict(replace(self, draft=None))
+        del told["draft"]
         told["texts"] = [dict(text) for text in told["texts"]]
         told["guard"] = [dict(verdict) for verdict in told["guard"]]
         told["answers"] = [dict(answer) for answer in told["answers"]]
         return told
+
+
+def answer_id(prefix: str, receipt_id: str) -> str:
+    """An id from which the receipt's follows."""
+    return f"{prefix}{receipt_id.removeprefix('rcpt_')}"
 
 
 def new_receipt_id() -> str:

@@ -13,6 +13,7 @@ from fastapi import Request
 
 from catenary.serve.callers import Caller
 from catenary.serve.gateway import Gateway, attempt_of, caller_of, opted_out, request_id_of
+from catenary.serve.holding import HELD_HEADER
 from catenary.serve.receipts import Receipt, new_receipt_id
 from catenary.serve.served import Served
 from catenary.serve.spans import tell_answered, tell_asked
@@ -96,8 +97,10 @@ class Asking:
 
 def receipt_headers(receipt: Receipt) -> dict[str, str]:
     """What every answer says of where it comes from."""
-    known = {} if receipt.cache is None else {CACHE_HEADER: receipt.cache}
-    return {STATUS_HEADER: receipt.status, RECEIPT_HEADER: receipt.id, **known}
+    more: dict[str, str] = {} if receipt.cache is None else {CACHE_HEADER: receipt.cache}
+    if receipt.outcome == "held":
+        more[HELD_HEADER] = str(receipt.made["held"]["role"])
+    return {STATUS_HEADER: receipt.status, RECEIPT_HEADER: receipt.id, **more}
 
 
 def receipt_json(receipt_id: str, status: str) -> dict[str, str]:

@@ -13,6 +13,8 @@ from fastapi.responses import JSONResponse, Response
 
 from catenary.serve.engine import Delta, WriteJob
 from catenary.serve.gateway import Gateway, client_left
+from catenary.serve.holding import HELD_HEADER, held_json
+from catenary.serve.receipts import answer_id
 from catenary.serve.request import (
     CACHE_HEADER,
     RECEIPT_HEADER,
@@ -66,6 +68,8 @@ async def _streamed(writing: Writing, request: Request, events: Events, failed: 
         headers = {STATUS_HEADER: asking.served.status, RECEIPT_HEADER: asking.receipt_id}
         if writing.cache is not None:
             headers[CACHE_HEADER] = writing.cache
+        if asking.served.sign_off is not None:
+            headers[HELD_HEADER] = asking.served.sign_off
         return EventStream(
             first, bodies, stack.pop_all(), headers, failed=failed, ping_seconds=limits.ping_seconds
         )
@@ -88,21 +92,19 @@ def frame(asking: Asking, prefix: str, kind: str) -> dict[str, Any]:
     }
 
 
-def answer_id(prefix: str, receipt_id: str) -> str:
-    """An id from which the receipt's follows."""
-    return f"{prefix}{receipt_id.removeprefix('rcpt_')}"
-
-
 def marks(writing: Writing) -> dict[str, Any]:
     """Receipt and label: beside a whole answer, and with the last chunk of a stream, for then they hold."""
-    assert writing.receipt is not None
-    return stored_marks(writing.asking.gateway, writing.receipt.id, writing.receipt.status)
+    receipt = writing.receipt
+    assert receipt is not None
+    return stored_marks(
+        writing.asking.gateway, receipt.id, receipt.status, held_json(receipt.made, receipt.task, receipt.id)
+    )
 
 
-def stored_marks(gateway: Gateway, receipt_id: str, status: str) -> dict[str, Any]:
-    """The same, of what a receipt keeps."""
+def stored_marks(gateway: Gateway, receipt_id: str, status: str, held: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, of what a receipt keeps; `held`: how it stands with an answer that waits for a person."""
     label = {} if gateway.label is None else gateway.label.metadata(receipt_id)
-    return {"receipt": receipt_json(receipt_id, status), **label}
+    return {"receipt": receipt_json(receipt_id, status), **held, **label}
 
 
 def citations(writing: Writing) -> list[dict[str, Any]]:

@@ -18,7 +18,8 @@ class Served:
 
     `app`: the application, where one answers, and the endpoints it `needs`;
     `passage` gives the passages that it cites by their ids, or NotFound. `check` raises Refused once it may not answer.
-    `held`: whether what it has in memory is still in the store; it may block.
+    `held`: whether what it has in memory is still in the store; it may block. `sign_off`: the role of the person whom
+    each answer waits for.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Served:
     passage: Callable[[str], Mapping[str, Any]] | None = None
     check: Callable[[], None] = lambda: None
     held: Callable[[], bool] = lambda: True
+    sign_off: str | None = None
 
     def require(self) -> None:
         """Raise ApiError (404) once its release may not be served any more."""

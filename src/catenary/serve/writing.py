@@ -5,6 +5,9 @@
 3. The engine writes; each piece passes the guard and the reader of tool calls before it is told.
 4. When all is written, the receipt is stored; only then is it told why the answer ended.
 5. Whoever leaves early, and whatever fails, leaves a receipt of what was written until then, marked `cut`.
+
+Where a person must sign answers, nothing of step 3 is told: the draft is stored with the receipt, and told is that it
+waits (`holding.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from catenary.digest import digest, text_sha256
 from catenary.serve.cache import Known
 from catenary.serve.engine import Delta, FinishReason, Logprob, Made, Spent, WriteJob
 from catenary.serve.guard import OutputGuard, Verdict
+from catenary.serve.holding import draft_of, facts_of, notice, require_kept
 from catenary.serve.meant import Meant
 from catenary.serve.receipts import Outcome, Receipt
 from catenary.serve.request import Asking
@@ -85,14 +89,20 @@ class Writing:
 
         `settle` is told the tokens that the request took, also when it ends early.
         """
-        gateway = self.asking.gateway
+        gateway, role = self.asking.gateway, self.asking.served.sign_off
+        if role is not None:
+            require_kept(self.asking)
         self.answers = [self._answer() for _ in range(self.job.answers)]
+        begun = role is None
         try:
             job = await self._judged()
             if job is not None:
                 last = self.asking.started
                 async with aclosing(self._pieces(job)) as pieces:  # type: ignore[type-var]
                     async for piece in pieces:
+                        if not begun:  # a stream's headers go out: the draft may take its time
+                            begun = True
+                            yield Delta(0, "")
                         if isinstance(piece, Spent):
                             self.spent = piece
                             continue
@@ -103,16 +113,28 @@ class Writing:
                         self._time(piece, now, last)
                         last = now
                         async for told in self._passed(piece):
-                            yield told
+                            if role is None:
+                                yield told
         except BaseException:
             self._settle(settle)
+            if role is not None:
+                self._withheld()
             if self.spent.prompt_tokens or any(answer.tokens for answer in self.answers):
                 gateway.ledger.add(self._receipt("cut"))
             raise
         self._settle(settle)
         blocked = any(answer.finish_reason == "content_filter" for answer in self.answers)
-        self.receipt = self._receipt("blocked" if blocked else "complete")
-        await gateway.ledger.put(self.receipt)
+        draft = None if role is None else self._withheld()
+        if role is None or blocked:
+            self.receipt = self._receipt("blocked" if blocked else "complete")
+            await gateway.ledger.put(self.receipt)
+        else:
+            waits = notice(self.asking, role, self.job)
+            self.answers[0].text, self.answers[0].finish_reason = [waits], "stop"
+            self.made["held"] = {"role": role}
+            self.receipt = replace(self._receipt("held"), draft=draft)
+            await gateway.ledger.put(self.receipt)
+            yield Delta(0, waits)
         self._count()
         for number, answer in enumerate(self.answers):
             assert answer.finish_reason is not None
@@ -227,6 +249,14 @@ class Writing:
             metrics.first_token.see(self.first_token_seconds, model_name=model)
         elif self.job.stream and piece.tokens:
             metrics.each_token.see((now - last) / piece.tokens, model_name=model)
+
+    def _withheld(self) -> dict[str, Any]:
+        """The draft, which leaves the answer."""
+        draft = draft_of(self.answers[0], self.made)
+        for answer in self.answers:
+            answer.text, answer.tool_calls, answer.logprobs = [], [], []
+        self.made = facts_of(self.made)
+        return draft
 
     def _settle(self, settle: Callable[[int], None]) -> None:
         settle(self.spent.prompt_tokens + self._written())

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
 from catenary.access import claim, local_person, recording, require
 from catenary.data.erased import ERASED
 from catenary.db import now
@@ -24,7 +26,9 @@ from catenary.stages.exposure import exposure
 from catenary.store import Artifact, ArtifactRow, Erasure, Store, releases
 from catenary.store.documents import DOCUMENTS, ambiguous
 from catenary.store.erasures import add_erasure, finish_erasure
+from catenary.store.held import forget_drafts, held_rows
 from catenary.store.objects import WORK
+from catenary.store.receipts import receipt, stands_on
 from catenary.store.runs import living
 
 
@@ -149,7 +153,15 @@ def erase(
         for plan in plans:
             erasure = Erasure(plan.document_id, plan.source, plan.licence, plan.consent, who, why, now())
             add_erasure(log.connection, erasure)
-            told = {"document": plan.document_id, "source": plan.source, "why": why, "mark": mark}
+            held = [] if mark else _held_on(log.connection, {one.id for one in plan.carriers})
+            forget_drafts(log.connection, held)
+            told = {
+                "document": plan.document_id,
+                "source": plan.source,
+                "why": why,
+                "mark": mark,
+                "held": held,
+            }
             log.append(who, "document.erase", {**told, "carriers": [one.id for one in plan.carriers]})
         for release in () if mark else sorted(withdrawn):
             releases.add_state(log.connection, release, "withdrawn", person=who, why=why)
@@ -291,6 +303,15 @@ def _empty(store: Store, plan: ErasurePlan) -> None:
         store.empty(rows[carrier.id])
     for id in plan.unfinished:
         store.clear_work(id)
+
+
+def _held_on(connection: Connection, carriers: set[str]) -> list[str]:
+    """The receipts of answers whose drafts are kept and stand on what is emptied."""
+    return [
+        one.receipt_id
+        for one in held_rows(connection)
+        if one.draft is not None and not carriers.isdisjoint(stands_on(receipt(connection, one.receipt_id)))
+    ]
 
 
 def _emptied(store: Store) -> list[ArtifactRow]:

@@ -1,4 +1,4 @@
-"""Whether sign-offs, states of releases and closed erasures are as the audit log says, which nobody can change unseen.
+"""Whether sign-offs, states of releases, closed erasures and signed answers are as the audit log says.
 
 Who can write to the catalog could clear a sign-off's revocation, or drop the row that says a release was withdrawn.
 Signatures do not tell of it; the log does. What the log itself is worth is `access/audit.py`'s to say.
@@ -12,13 +12,13 @@ from sqlalchemy import Connection, select
 
 from catenary.access import entries
 from catenary.findings import Finding
-from catenary.store.tables import erasure_closings, release_states, sign_offs
+from catenary.store.tables import erasure_closings, held_answers, release_states, sign_offs
 
 _Said = dict[str, tuple[object, ...]]
 
 
 def contradictions(connection: Connection) -> list[Finding]:
-    """Sign-offs, moves of releases and closings of erasures that are not as the audit log says."""
+    """Sign-offs, moves of releases, closings of erasures and signed answers that are not as the audit log says."""
     said, stand = _said(connection), _stand(connection)
     return [
         Finding("This is not as the audit log says.", name)
@@ -30,11 +30,13 @@ def contradictions(connection: Connection) -> list[Finding]:
 def _said(connection: Connection) -> _Said:
     said: _Said = {}
     for entry in entries(connection):
-        if not entry.action.startswith(("release.", "document.close")):
+        if not entry.action.startswith(("release.", "document.close", "answer.sign")):
             continue
         detail = json.loads(entry.detail)
         if entry.action == "document.close":
             said[f"erasure closing {detail['closing']}"] = (detail["document"], detail["role"], entry.actor)
+        if entry.action == "answer.sign":
+            said[f"answer {detail['receipt']}"] = (detail["decision"], detail["role"], entry.actor)
         if entry.action == "release.sign":
             said[f"sign-off {detail['sign_off']}"] = (detail["release"], detail["role"], entry.actor, False)
         elif entry.action == "release.unsign":
@@ -53,6 +55,8 @@ def _stand(connection: Connection) -> _Said:
     }
     for row in connection.execute(select(erasure_closings)):
         stand[f"erasure closing {row.id}"] = (row.document_id, row.role, row.person)
+    for row in connection.execute(select(held_answers).where(held_answers.c.person.is_not(None))):
+        stand[f"answer {row.receipt_id}"] = (row.decision, row.role, row.person)
     for row in connection.execute(select(release_states).order_by(release_states.c.id)):
         name = f"states of {row.release_id[:12]}"
         stand[name] = (*stand.get(name, ()), row.state, row.person)

@@ -102,7 +102,8 @@ def _waiting(store: Store, row: Feedback, review: Feedback | None) -> Waiting:
     body = store.receipt(row.receipt_id).body
     messages = (body.get("asked") or {}).get("messages")
     conversation = messages[0] if messages and isinstance(messages[0], list) else None
-    answers = body.get("answers") or [{}]
+    held = body.get("outcome") in ("held", "refused")  # what was told there is no answer
+    answers = [{}] if held else body.get("answers") or [{}]
     asked = [str(one.get("content")) for one in conversation or () if one.get("role") == "user"]
     return Waiting(
         id=row.id,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from catenary.db import now, upsert
 from catenary.errors import NotFound
+from catenary.store.held import forget_drafts
 from catenary.store.tables import feedback, receipts, usage
 
 TEXTS = ("text", "messages", "tools", "words", "found")
@@ -61,6 +62,21 @@ class Usage:
     output_tokens: int
 
 
+def question_of(body: Mapping[str, Any]) -> str | None:
+    """What was asked last in a receipt's conversation; None where its texts are not kept."""
+    messages = (body.get("asked") or {}).get("messages")
+    conversation = messages[0] if messages and isinstance(messages[0], list) else ()
+    asked = [str(one.get("content")) for one in conversation if one.get("role") == "user"]
+    return asked[-1] if asked else None
+
+
+def stands_on(receipt: Receipt) -> set[str]:
+    """The ids of the artifacts that an answer stands on: its release, and what its application names."""
+    made = receipt.body.get("made") or {}
+    named = [made.get(name) for name in ("index", "index_release", "histories")]
+    return {receipt.release_id, *(one for one in named if one), *(made.get("models") or {}).values()}
+
+
 def add_receipts(connection: Connection, written: list[Receipt]) -> None:
     """Keep receipts. One call with many is far cheaper than many with one: each waits for the disk."""
     rows = [
@@ -106,6 +122,7 @@ def forget_texts_of(connection: Connection, receipt_id: str) -> None:
 def _forget(connection: Connection, receipt_id: str, body: Mapping[str, Any]) -> None:
     forgotten = update(receipts).where(receipts.c.id == receipt_id)
     connection.execute(forgotten.values(body=without_texts(body), has_texts=False))
+    forget_drafts(connection, [receipt_id])
 
 
 def without_texts(body: Any) -> Any:

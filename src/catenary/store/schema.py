@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, text
 from catenary.db import reading, writing
 from catenary.errors import Refused
 
-HEAD = "0005"  # the newest step in migrations/versions; a test compares
+HEAD = "0006"  # the newest step in migrations/versions; a test compares
 ADVISORY_LOCK = 0x636174656E617279  # "catenary": one process upgrades a PostgreSQL catalog at a time
 
 

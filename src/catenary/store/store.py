@@ -23,6 +23,7 @@ from catenary.store import (
     documents,
     encrypting,
     erasures,
+    held,
     lineage,
     objects,
     receipts,
@@ -34,6 +35,7 @@ from catenary.store.catalog import ArtifactRow, LinkRow
 from catenary.store.doctor import doctor
 from catenary.store.erasures import Erasure
 from catenary.store.gc import Garbage, gc
+from catenary.store.held import Held
 from catenary.store.lineage import Lineage
 from catenary.store.object_files import Encryption
 from catenary.store.objects import Artifact, Workspace
@@ -383,12 +385,24 @@ class Store:
         with self.writing() as connection:
             receipts.add_receipts(connection, written)
 
-    def add_answers(self, written: list[Receipt], used: list[Usage]) -> None:
-        """Keep receipts and what they cost, in one transaction: an answer is billed if and only if it has a receipt."""
+    def add_answers(self, written: list[Receipt], used: list[Usage], waiting: Collection[Held] = ()) -> None:
+        """Keep receipts, what they cost, and which answers wait for a person, in one transaction: an answer is billed
+        if and only if it has a receipt."""
         with self.writing() as connection:
             receipts.add_receipts(connection, written)
+            held.add_held(connection, waiting)
             for one in used:
                 receipts.add_usage(connection, one)
+
+    def held(self, receipt_id: str) -> Held | None:
+        """What waits or waited for a person under this receipt; None where the answer was never held."""
+        with self.reading() as connection:
+            return held.held_row(connection, receipt_id)
+
+    def held_answers(self, *, waiting: bool = False, prefix: str = "") -> list[Held]:
+        """What waits for a person, longest first; without `waiting`, what was decided behind it, newest first."""
+        with self.reading() as connection:
+            return held.held_rows(connection, waiting=waiting, prefix=prefix)
 
     def forget_texts(self, before: datetime) -> int:
         """Remove the texts of some of the receipts older than `before`; how many. Call until it says 0."""

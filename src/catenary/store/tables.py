@@ -190,6 +190,23 @@ feedback = Table(
     Index(None, "at"),
 )
 
+held_answers = Table(
+    "held_answers",
+    metadata,
+    Column("receipt_id", String(64), ForeignKey("receipts.id"), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("app", String(256), nullable=False),
+    Column("role", String(64), nullable=False),  # who must sign
+    Column("draft", JSON),  # what would have been answered; none once it is forgotten
+    Column("decision", String(16)),  # approved, edited, refused, forgotten; none while it waits
+    Column("person", String(256)),
+    Column("key_id", String(64)),
+    Column("envelope", JSON),  # DSSE: what was decided, and the signature
+    Column("why", Text),
+    Column("decided_at", UtcTime),
+    Index(None, "decision", "at"),
+)
+
 usage = Table(
     "usage",
     metadata,

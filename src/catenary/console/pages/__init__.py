@@ -13,6 +13,7 @@ from catenary.console.pages.compare import compare_pages
 from catenary.console.pages.control import control_pages
 from catenary.console.pages.data import data_pages
 from catenary.console.pages.evaluations import evaluation_pages
+from catenary.console.pages.held import held_pages
 from catenary.console.pages.link import link_pages
 from catenary.console.pages.login import login_pages
 from catenary.console.pages.overview import overview_pages
@@ -39,6 +40,7 @@ PAGES: tuple[Callable[[], APIRouter], ...] = (
     control_pages,
     data_pages,
     answer_pages,
+    held_pages,
     playground_pages,
     passage_pages,
     evaluation_pages,

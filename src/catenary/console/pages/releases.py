@@ -8,15 +8,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from catenary.access.people import local_person
 from catenary.access.roles import ROLES
 from catenary.chain.differences import Change, Differences, Score, differences
 from catenary.console.form import Form
 from catenary.console.pages.overview import require_sight
 from catenary.console.table import Cell, Column, Row, Table, figure, table, told
 from catenary.console.view import desk_of, moment, render, root_of, short, viewer_of
-from catenary.console.viewer import Viewer
-from catenary.digest import text_sha256
+from catenary.console.viewer import Viewer, key_name, require_vouched, why_not_vouched
 from catenary.errors import InvalidInput, NotFound, Refused
 from catenary.messages import say
 from catenary.stages.documents import documents_of
@@ -65,7 +63,7 @@ def release_pages() -> APIRouter:
             sign_offs=_sign_offs_table(store, found),
             refused=[finding.text() for finding in where.approval.refused],
             missing=[(ROLES[name], _may_sign(viewer, name)) for name in where.missing_roles],
-            why_not=_why_not(viewer),
+            why_not=why_not_vouched(viewer),
             own=[
                 row
                 for row in store.sign_offs(found.id)
@@ -119,14 +117,14 @@ def release_pages() -> APIRouter:
             role,
             days=until,
             person=viewer.person,
-            key_name=_key_name(viewer.person),
+            key_name=key_name(viewer.person),
         )
         return RedirectResponse(f"{root_of(request)}/releases/{id}", 303)
 
     @router.post("/releases/{id}/unsign")
     def unsign(request: Request, id: str, form: Form) -> Response:
         viewer, store = viewer_of(request), desk_of(request).store
-        _require_vouched(viewer)
+        require_vouched(viewer)
         number = form.one("number")
         if not number.isdigit():
             raise NotFound("No sign-off with this number stands.", got=number)
@@ -136,36 +134,15 @@ def release_pages() -> APIRouter:
     @router.post("/releases/{id}/move")
     def move_it(request: Request, id: str, form: Form) -> Response:
         viewer, store = viewer_of(request), desk_of(request).store
-        _require_vouched(viewer)
+        require_vouched(viewer)
         move(store, _release(store, id), form.one("to"), why=form.one("why"), person=viewer.person)
         return RedirectResponse(f"{root_of(request)}/releases/{id}", 303)
 
     return router
 
 
-def _key_name(person: str) -> str:
-    """This machine's person has its own key; others sign with one that the server keeps for them."""
-    return "owner" if person == local_person() else f"person-{text_sha256(person)[:16]}"
-
-
 def _may_sign(viewer: Viewer, role: str) -> bool:
     return viewer.vouched and role in viewer.roles
-
-
-def _require_vouched(viewer: Viewer) -> None:
-    if not viewer.vouched:
-        raise Refused(
-            "This key does not speak for a person.",
-            got=viewer.person,
-            expected="a key with the name of somebody who holds its role, made by who may give roles",
-            next="catenary roles",
-        )
-
-
-def _why_not(viewer: Viewer) -> str:
-    if viewer.vouched:
-        return ""
-    return say("This key does not speak for a person, so nothing can be signed with it.")
 
 
 def _release(store: Store, id: str) -> Artifact:

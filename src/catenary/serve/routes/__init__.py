@@ -21,6 +21,7 @@ from catenary.serve.routes.models import model_routes
 from catenary.serve.routes.passages import passage_routes
 from catenary.serve.routes.receipts import receipt_routes
 from catenary.serve.routes.responses import response_routes
+from catenary.serve.routes.stored_chats import stored_chat_routes
 from catenary.serve.routes.stored_responses import stored_response_routes
 from catenary.serve.routes.tag import tag_routes
 from catenary.serve.routes.translate import translate_routes
@@ -30,6 +31,7 @@ ROUTES: tuple[Callable[[Gateway], APIRouter], ...] = (
     health_routes,
     model_routes,
     chat_routes,
+    stored_chat_routes,
     completion_routes,
     response_routes,
     stored_response_routes,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from catenary.serve.engine import Logprob, Spent
-from catenary.serve.sending import answer_id
+from catenary.serve.receipts import answer_id
 from catenary.serve.writing import logprob_json
 
 Item = dict[str, Any]

@@ -29,6 +29,7 @@ from catenary.serve.conversation import call_json, conversation
 from catenary.serve.engine import Delta, Logprob, Spent
 from catenary.serve.errors import INVALID_REQUEST, ApiError
 from catenary.serve.gateway import Gateway, caller_of
+from catenary.serve.receipts import answer_id
 from catenary.serve.request import Asking
 from catenary.serve.routes.response_items import (
     Item,
@@ -41,7 +42,7 @@ from catenary.serve.routes.response_items import (
 )
 from catenary.serve.routes.stored_responses import earlier
 from catenary.serve.sampling import DEFAULT_TEMPERATURE, check_stream_options, constraint_of
-from catenary.serve.sending import answer_id, citations, marks, sent
+from catenary.serve.sending import citations, marks, sent
 from catenary.serve.served import Served
 from catenary.serve.sse import event
 from catenary.serve.tools import merged_calls
@@ -191,7 +192,9 @@ class Told:
     def ended(self, writing: Writing, output: Sequence[Item]) -> Item:
         """With how it ended, what it cost, and what it leaves behind."""
         why = why_incomplete(writing.answers[0].finish_reason)
-        told = self.response(writing, "incomplete" if why else "completed", output, writing.spent)
+        assert writing.receipt is not None
+        status = "queued" if writing.receipt.outcome == "held" else "incomplete" if why else "completed"
+        told = self.response(writing, status, output, writing.spent)
         return {**told, "incomplete_details": why, **marks(writing)}
 
     def response(

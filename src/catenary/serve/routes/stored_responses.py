@@ -21,9 +21,12 @@ from catenary.serve.conversation import call_json
 from catenary.serve.engine import Spent
 from catenary.serve.errors import NO_PREVIOUS, NO_RESPONSE, NOT_ALLOWED, UNSUPPORTED, ApiError, Kind
 from catenary.serve.gateway import Gateway, caller_of
-from catenary.serve.receipts import RECEIPT_ID
+from catenary.serve.holding import held_json
+from catenary.serve.receipts import RECEIPT_ID, answer_id
 from catenary.serve.routes.response_items import Item, output_items, usage_json, why_incomplete
-from catenary.serve.sending import answer_id, cited, stored_marks
+from catenary.serve.sending import cited, stored_marks
+
+PREVIOUS = "previous_response_id"
 
 
 def stored_response_routes(gateway: Gateway) -> APIRouter:
@@ -52,17 +55,24 @@ def stored_response_routes(gateway: Gateway) -> APIRouter:
 
 
 async def stored(
-    gateway: Gateway, response_id: str, caller: Caller, missing: Kind, param: str | None = None
+    gateway: Gateway,
+    response_id: str,
+    caller: Caller,
+    missing: Kind,
+    param: str | None = None,
+    *,
+    prefix: str = "resp_",
+    task: str = "response",
 ) -> Mapping[str, Any]:
-    """The receipt of a response whose texts are kept. Raises ApiError of the kind `missing`."""
-    id = f"rcpt_{response_id.removeprefix('resp_')}"
+    """The receipt of an answer of this `task` whose texts are kept. Raises ApiError of the kind `missing`."""
+    id = f"rcpt_{response_id.removeprefix(prefix)}"
     found: Mapping[str, Any] | None = None
-    if response_id.startswith("resp_") and RECEIPT_ID.fullmatch(id):
+    if response_id.startswith(prefix) and RECEIPT_ID.fullmatch(id):
         try:
             found = await asyncio.to_thread(gateway.get_receipt, id)
         except NotFound:
             found = None
-    if found is None or not caller.may_see(found.get("key")) or found["task"] != "response":
+    if found is None or not caller.may_see(found.get("key")) or found["task"] != task:
         raise ApiError("There is no response {id}.", missing, param=param, id=shown(response_id))
     if found["asked"]["messages"] is None or found["answers"][0]["text"] is None:
         raise ApiError("The texts of this response were not kept.", missing, param=param)
@@ -71,7 +81,11 @@ async def stored(
 
 async def earlier(gateway: Gateway, response_id: str, caller: Caller) -> list[Item]:
     """The conversation up to and with an answer, without its instructions. Raises ApiError (400)."""
-    found = await stored(gateway, response_id, caller, NO_PREVIOUS, "previous_response_id")
+    found = await stored(gateway, response_id, caller, NO_PREVIOUS, PREVIOUS)
+    if found["outcome"] in ("held", "refused"):
+        raise ApiError(
+            "No person has signed this response, so nothing goes on from it.", NO_PREVIOUS, param=PREVIOUS
+        )
     asked, [answer] = found["asked"], found["answers"]
     messages = list(asked["messages"][0][1 if asked.get("instructions") else 0 :])
     said: Item = {"role": "assistant", "content": answer["text"]}
@@ -87,21 +101,26 @@ def stored_json(gateway: Gateway, found: Mapping[str, Any]) -> Item:
     """The response as it was told, but for log probabilities, which no receipt keeps."""
     asked, [answer] = found["asked"], found["answers"]
     why = why_incomplete(answer["finish_reason"])
-    cut = found["outcome"] == "cut"
+    cut, waits = found["outcome"] == "cut", found["outcome"] == "held"
     error = {"code": "server_error", "message": say("The answer was broken off before its end.")}
     spent = Spent(found["input_tokens"] or 0, found["output_tokens"], found["cached_tokens"])
     calls, quoted = answer.get("tools") or (), cited(found["made"], found["app"])
+    output = output_items(found["id"], answer["text"], calls, cited=quoted)
+    if found["outcome"] == "refused":
+        output[0]["content"] = [{"type": "refusal", "refusal": found["made"]["sign_off"]["why"]}]
     return {
         **(asked.get("response") or {}),
         "id": answer_id("resp_", found["id"]),
-        "status": "failed" if cut else "incomplete" if why else "completed",
+        "status": "queued" if waits else "failed" if cut else "incomplete" if why else "completed",
         "error": error if cut else None,
         "incomplete_details": why,
         "instructions": asked["messages"][0][0]["content"] if asked.get("instructions") else None,
         "metadata": found["metadata"],
         "model": found["endpoint"],
-        "output": output_items(found["id"], answer["text"], calls, cited=quoted),
+        "output": output,
         "store": True,
         "usage": usage_json(spent),
-        **stored_marks(gateway, found["id"], found["status"]),
+        **stored_marks(
+            gateway, found["id"], found["status"], held_json(found["made"], found["task"], found["id"])
+        ),
     }
