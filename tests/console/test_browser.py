@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from catenary.store.runs import living
 from tests.console.conftest import Console, end, running, start
 from tests.serve.browser import HAS_BROWSER, Browser
+from tests.serve.chains import store_of
 from tests.stages.mail import catenary, command, environment
 
 pytestmark = pytest.mark.skipif(not HAS_BROWSER, reason="needs chromium and chromedriver")
@@ -132,11 +136,16 @@ def test_a_run_is_planned_started_watched_and_stopped(copy: Path, browser: Brows
         assert "epochs" in browser.text("#error")  # told with the nearest name
         browser.open(console.url + "/start?link=models.base&settings=models.base.epochs%3D100000")
         assert "Run 1 links" in browser.text("main form[method=post] button")
-        browser.send("main form[method=post] button")
-        browser.wait("#log", "models.base")
-        browser.open(console.url + "/links/models.base")
-        browser.wait("#progress", "steps")
-        browser.send("#progress form button")
-        browser.wait("#standing", "interrupted")
+        try:
+            browser.send("main form[method=post] button")
+            browser.wait("#log", "models.base")
+            browser.open(console.url + "/links/models.base")
+            browser.wait("#progress", "steps")
+            browser.send("#progress form button")
+            browser.wait("#standing", "interrupted")
+        finally:
+            with store_of(copy) as store, store.reading() as connection:
+                for run in living(connection):  # it would outlive the test
+                    os.kill(run.pid, signal.SIGKILL)
     with running(copy) as console, console.client() as client:
         assert "run.stop" in client.get("/audit").text

@@ -48,6 +48,11 @@ class ApiKey:
     revoked_at: datetime | None
     revoked_by: str | None
 
+    @property
+    def reads_all(self) -> bool:
+        """Whether it may read the receipts of other keys' answers: every role but business; callers see their own."""
+        return self.role not in (CALLER, "business")
+
     def stands(self, at: datetime) -> bool:
         """Whether it may be used at this instant."""
         return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)

@@ -48,7 +48,7 @@ class Desk:
     endpoints: Callable[[], Sequence[Endpoint]] | None = None
     service: Service | None = None
     closing: Callable[[], bool] = lambda: False
-    recent: Recent = field(default_factory=Recent, init=False)
+    recent: Recent = field(init=False)
     sessions: Sessions = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _chain: tuple[object, Chain] | None = field(default=None, init=False)
@@ -56,6 +56,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.sessions = Sessions(self.store.home)
+        self.recent = Recent(self.store.emptied)
 
     @property
     def chain(self) -> Chain:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import threading
 import time
 import urllib.request
 from collections import OrderedDict
@@ -12,11 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from catenary.access import ApiKey
 from catenary.errors import CatenaryError, InvalidInput
 
 CONNECT_SECONDS, SILENT_SECONDS = 5, 300
 KEPT_ANSWERS, KEPT_SECONDS = 200, 600
+LOOK_SECONDS = 2.0
+log = logging.getLogger("catenary.console")
 
 Reply = tuple[int, AsyncIterator[bytes]]
 Ask = Callable[[str, Mapping[str, Any], ApiKey | None], AbstractAsyncContextManager[Reply]]
@@ -91,17 +97,64 @@ class Said:
 
 
 class Recent:
-    """The last answers by receipt, each for the session that asked: texts that receipts do not keep are in no file."""
+    """The last answers by receipt, each for the session that asked: texts that receipts do not keep are in no file.
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, str], tuple[float, Said]] = OrderedDict()
+    `erased` counts what erasures have emptied. Answers from before the last one are forgotten within seconds, for they
+    may tell of what it erased; all others after ten minutes, whether anybody looks or not.
+    """
 
-    def put(self, session: str, receipt: str, said: Said) -> None:
-        self._kept[session, receipt] = time.monotonic(), said
-        while len(self._kept) > KEPT_ANSWERS:
-            self._kept.popitem(last=False)
+    def __init__(self, erased: Callable[[], int]) -> None:
+        self.erased = erased
+        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._lock = threading.Lock()
+        self._looking = False
+
+    def put(self, session: str, receipt: str, said: Said, erased: int) -> None:
+        """Keep an answer; `erased`: the count when it was asked for."""
+        with self._lock:
+            self._kept[session, receipt] = _Kept(time.monotonic(), erased, said)
+            while len(self._kept) > KEPT_ANSWERS:
+                self._kept.popitem(last=False)
+            if not self._looking:
+                self._looking = True
+                threading.Thread(target=self._look, name="recent answers", daemon=True).start()
 
     def get(self, session: str, receipt: str) -> Said | None:
-        """The answer; None where it is another session's or long ago."""
-        at, said = self._kept.get((session, receipt), (float("-inf"), None))
-        return said if time.monotonic() - at < KEPT_SECONDS else None
+        """The answer; None where it is another session's, long ago, or from before an erasure."""
+        self._forget()
+        with self._lock:
+            found = self._kept.get((session, receipt))
+        return None if found is None else found.said
+
+    def _look(self) -> None:
+        """Forget in time what may not be kept, as long as anything is."""
+        while True:
+            time.sleep(LOOK_SECONDS)
+            try:
+                self._forget()
+            except SQLAlchemyError:
+                log.exception("whether anything was erased could not be found out; tried again")
+            with self._lock:
+                if not self._kept:
+                    self._looking = False
+                    return
+
+    def _forget(self) -> None:
+        with self._lock:
+            if not self._kept:
+                return
+        erased = self.erased()
+        with self._lock:
+            since = time.monotonic() - KEPT_SECONDS
+            over = [key for key, one in self._kept.items() if one.at < since or one.erased != erased]
+            for key in over:
+                del self._kept[key]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An answer with its time, and what had been erased when it was asked for."""
+
+    at: float
+    erased: int
+    said: Said

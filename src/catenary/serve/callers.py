@@ -38,7 +38,7 @@ class Caller:
 
     def may_see(self, key_id: str | None) -> bool:
         """Whether it may read the receipt of an answer to `key_id`: its own; all with a role other than business."""
-        return self.key is None or self.key.role not in (CALLER, "business") or self.key.id == key_id
+        return self.key is None or self.key.reads_all or self.key.id == key_id
 
     def may_bill(self, key_id: str) -> bool:
         """Whether it may read what a key used: itself; all with a role that may read usage."""

@@ -108,6 +108,12 @@ def erased_by_source(connection: Connection) -> dict[str, list[str]]:
     return found
 
 
+def emptied(connection: Connection) -> int:
+    """How many artifacts an erasure has emptied; it grows with each."""
+    query = select(func.count()).select_from(artifacts).where(artifacts.c.erased_at.is_not(None))
+    return int(connection.execute(query).scalar_one())
+
+
 def empty(engine: Engine, home: Path, row: ArtifactRow) -> None:
     """Remove an artifact's files, and all texts from its manifest. Killed at any point, do it again.
 

@@ -244,6 +244,11 @@ class Store:
         with self.reading() as connection:
             return erasures.erasure_rows(connection)
 
+    def emptied(self) -> int:
+        """How many artifacts erasures have emptied so far."""
+        with self.reading() as connection:
+            return erasures.emptied(connection)
+
     def empty(self, row: ArtifactRow) -> None:
         """Remove an artifact's files and keep its manifest, without texts: see `erasures.py`."""
         erasures.empty(self.engine, self.home.path, row)

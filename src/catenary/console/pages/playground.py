@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from catenary.console.answer import shown_receipt, shown_said
 from catenary.console.desk import Desk
@@ -116,8 +118,9 @@ async def _asked(
     assert desk.service is not None
     asked, body = await asyncio.to_thread(_question, desk, viewer, endpoint, form)
     root = root_of(request)
+    erased = await asyncio.to_thread(desk.recent.erased)
     if streams and endpoint.task == "generate":
-        return await _streamed(desk.service, desk, viewer, endpoint, asked, {**body, "stream": True})
+        return await _streamed(desk.service, desk, viewer, endpoint, asked, {**body, "stream": True}, erased)
     try:
         async with desk.service.ask(PATHS[endpoint.task], body, viewer.key) as (status, parts):
             told = _json(b"".join([part async for part in _bounded(parts)]))
@@ -126,7 +129,7 @@ async def _asked(
     if status != 200:
         raise InvalidInput("The service did not answer.", got=_message(told, status))
     receipt = str(told["receipt"]["id"])
-    desk.recent.put(viewer.token, receipt, Said(name, endpoint.task, asked, told))
+    desk.recent.put(viewer.token, receipt, Said(name, endpoint.task, asked, told), erased)
     return RedirectResponse(f"{root}/playground/{name}?answer={receipt}", 303)
 
 
@@ -137,15 +140,16 @@ async def _streamed(
     endpoint: Answering,
     asked: list[Mapping[str, str]],
     body: dict[str, Any],
+    erased: int,
 ) -> Response:
     """The answer as it is written, by the service's own events."""
-    asking = service.ask(PATHS["generate"], body, viewer.key)
     try:
-        status, parts = await asking.__aenter__()
-        if status != 200:
-            told = _json(b"".join([part async for part in _bounded(parts)]))
-            await asking.__aexit__(None, None, None)
-            return PlainTextResponse(_message(told, status), status)
+        async with AsyncExitStack() as stack:
+            status, parts = await stack.enter_async_context(service.ask(PATHS["generate"], body, viewer.key))
+            if status != 200:
+                told = _json(b"".join([part async for part in _bounded(parts)]))
+                return PlainTextResponse(_message(told, status), status)
+            asking = stack.pop_all()
     except ConnectionError as error:
         return PlainTextResponse(str(_gone(error)), 502)
 
@@ -161,16 +165,25 @@ async def _streamed(
                         text += (choice.get("delta") or {}).get("content") or ""
                 if receipt:  # before the browser hears of it, for it asks for the answer at once
                     choices = [{"message": {"content": text}}]
-                    desk.recent.put(
-                        viewer.token, receipt, Said(endpoint.name, "generate", asked, {"choices": choices})
-                    )
+                    said = Said(endpoint.name, "generate", asked, {"choices": choices})
+                    desk.recent.put(viewer.token, receipt, said, erased)
                 yield part
         except ConnectionError:
             return  # the browser sees that the end is missing
-        finally:
-            await asking.__aexit__(None, None, None)
 
-    return StreamingResponse(passed_on(), media_type="text/event-stream")
+    return _Stream(passed_on(), asking)
+
+
+class _Stream(StreamingResponse):
+    """Events passed on; whatever becomes of them, what they come from is closed."""
+
+    def __init__(self, parts: AsyncIterator[bytes], asking: AsyncExitStack) -> None:
+        super().__init__(parts, media_type="text/event-stream")
+        self._asking = asking
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._asking:
+            await super().__call__(scope, receive, send)
 
 
 def _question(
