@@ -18,6 +18,7 @@ from catenary.apps.documents import DocumentRules
 from catenary.apps.port import ChatModel, Classify, Embed, Screen, Screened
 from catenary.apps.proofread import proofread
 from catenary.apps.recommend import Recommender, RecommendRules, recommend
+from catenary.apps.report import FIELDS, report
 from catenary.apps.risk import in_field
 from catenary.apps.rubric import Rubric
 from catenary.apps.structured import classify, extract
@@ -35,6 +36,7 @@ from catenary.chain.app_settings import (
     ExtractSettings,
     ProofreadSettings,
     RecommendSettings,
+    ReportSettings,
     SummariseSettings,
     TranslateSettings,
     TutorSettings,
@@ -453,6 +455,8 @@ def _make(
 ) -> Make:
     make = _tutor(beside, settings) or _maker(settings, opened, histories, screen)
     field = settings.risk
+    if field is None and isinstance(settings, ReportSettings):
+        field = FIELDS[settings.template]
     return make if field is None else lambda tools: in_field(make(tools), field)
 
 
@@ -497,6 +501,10 @@ def _maker(
             )
         case SummariseSettings():
             return lambda tools: summarise(points=settings.points, model=tools.model(settings.model))
+        case ReportSettings():
+            return lambda tools: report(
+                settings.template, points=settings.points, model=tools.model(settings.model)
+            )
         case TranslateSettings():
             return lambda tools: translate(tools.writer(settings.model), to=settings.to, terms=settings.terms)
         case ProofreadSettings():

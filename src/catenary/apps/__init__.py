@@ -11,6 +11,10 @@ go into its receipt. What it needs (a model that writes, an index, a classifier)
     proofread  slips of form, and a model's changes
     structured fields by a JSON schema, labels by a classifier
     recommend  items by text and history, with reasons
+    report     a note on tables and news, a contract's review, a record's summary
+    figures    tables, what became of their figures, figures that stand in no input
+    clauses    a contract's clauses and the risks in their wording
+    sections   a medical record's sections, coded
     tutor      marks an answer by a rubric; lays out the way to a goal
     rubric     criteria and the rules that decide them
     topics     what needs what, and the order to learn it in

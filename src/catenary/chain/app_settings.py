@@ -175,6 +175,28 @@ class TutorSettings(AppSettings):
         return self
 
 
+class ReportSettings(AppSettings):
+    """A report by a template. `points`: key points of the news, or of a long section; `model` may write the note.
+
+    Its field's notice stands below each answer; `risk` names another.
+    """
+
+    kind: Literal["report"]
+    template: Literal["note", "contract", "record"]
+    points: int = Field(3, ge=1, le=50)
+    model: Endpoint | None = None
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.model is not None and self.template != "note":
+            raise InvalidInput(
+                "This report is made by code; no model is asked.",
+                got=f"template: {self.template}, model: {self.model}",
+                expected="`template: note`, or no `model:`",
+            )
+        return self
+
+
 class RecommendSettings(AppSettings):
     """Items of an index, by text and history, with reasons. A document is an item, its first line the item's name.
 
@@ -202,6 +224,7 @@ KINDS: dict[str, type[AppSettings]] = {
     "code": CodeSettings,
     "tutor": TutorSettings,
     "recommend": RecommendSettings,
+    "report": ReportSettings,
 }
 
 
