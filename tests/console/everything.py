@@ -17,7 +17,7 @@ from tests.serve.chains import Serving, serving, store_of
 from tests.stages.mail import OFFER, catenary
 
 INDEX = "indexes:\n  mail: {kind: passages, from: mail}\n"
-APP = "apps:\n  mail: {kind: documents, index: mail}\n"
+APP = "apps:\n  mail: {kind: documents, index: mail}\n  advice: {kind: documents, index: mail, sign_off: compliance}\n"
 WORDS = "golden watches"
 
 
@@ -61,10 +61,16 @@ def everything(folder: Path) -> Iterator[Everything]:
         receipt = asked["receipt"]["id"]
         said = {"receipt": receipt, "kind": "rating", "value": 1, "consent": "training", "licence": "CC0-1.0"}
         client.post("/v1/feedback", json=said).raise_for_status()
+        question = {"model": "app/advice", "messages": [{"role": "user", "content": WORDS}]}
+        waiting = client.post("/v1/chat/completions", json=question).raise_for_status().json()
         told = _posted(client, "/console/playground/app/mail", text=WORDS)
         job = _posted(client, "/console/start", link="tokenizers.words", settings="")
         yield Everything(
-            served, {name: f"/console{page}" for name, page in _pages(folder, receipt, told, job).items()}
+            served,
+            {
+                "held": f"/console/held/{waiting['receipt']['id']}",
+                **{name: f"/console{page}" for name, page in _pages(folder, receipt, told, job).items()},
+            },
         )
 
 
@@ -97,6 +103,7 @@ def _pages(folder: Path, receipt: str, told: str, job: str) -> dict[str, str]:
         "asked": told.removeprefix("/console"),
         "answers": "/answers",
         "answer": f"/answers/{receipt}",
+        "queue": "/held",
         "passage": f"/passages/{index}/{passage.id}",
         "feedback": "/feedback",
         "usage": "/usage",
