@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "documents": ("documents", "Write a release's cards, bill of materials and filings."),
     "sign": ("sign", "Sign a release off in a role."),
     "move": ("move", "Move a release: dev, staging, production, withdrawn."),
+    "register": ("register", "Put releases into an MLflow model registry."),
     "ask": ("ask", "Ask an endpoint or an application one question."),
     "apply": ("apply", "Ask an application every row of a table."),
     "generate": ("generate", "Go on from a text with any model."),

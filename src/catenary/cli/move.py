@@ -19,6 +19,7 @@ from catenary.cli.options import (
 from catenary.cli.releases import made_release
 from catenary.messages import say
 from catenary.stages.lifecycle import move
+from catenary.stages.mlflow_registry import report
 from catenary.store.releases import STATES
 
 
@@ -46,6 +47,7 @@ def command(
     with open_store(chain) as store:
         artifact = made_release(chain, store, release)
         before = move(store, artifact, state, why=why)
+        told = report(store, artifact)
     if as_json:
         print_json({"release": artifact.id, "from": before, "to": state})
     else:
@@ -57,3 +59,5 @@ def command(
                 state=state,
             )
         )
+    if told:
+        click.echo(told, err=True)

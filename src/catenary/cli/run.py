@@ -22,6 +22,7 @@ from catenary.cli.summary import closing_tables, next_commands
 from catenary.cli.watch import Watch
 from catenary.memory import peak_bytes
 from catenary.messages import say
+from catenary.stages.mlflow_registry import report
 
 
 @click.command(
@@ -40,6 +41,9 @@ def command(links: tuple[str, ...], file: Path | None, overrides: tuple[str, ...
         planned = plan(chain, store)
         with Watch(console) as watch:
             outcomes = run(planned, store, watch, only=links or None)
+        made = [one.artifact for one in outcomes if not one.reused and one.artifact.kind == "release"]
+        for told in filter(None, (report(store, release) for release in made)):
+            click.echo(told, err=True)
         if as_json:
             print_json(as_data(outcomes))
             return

@@ -19,6 +19,7 @@ from catenary.cli.options import (
 from catenary.cli.releases import made_release
 from catenary.errors import InvalidInput
 from catenary.messages import say
+from catenary.stages.mlflow_registry import report
 from catenary.stages.standing import sign, standing, take_back
 
 
@@ -75,7 +76,10 @@ def command(
             after = sign(store, artifact, role, days=days)
             if not as_json:
                 click.echo(say("Signed {release} as {role}.", release=render.short(artifact.id), role=role))
+        told = report(store, artifact)
     if as_json:
         print_json({"release": artifact.id, "released": after.released, "missing": after.approval.missing})
     else:
         click.echo(after.sentence)
+    if told:
+        click.echo(told, err=True)

@@ -59,7 +59,7 @@ def _mlflow(run: Reported) -> Sink:
     return MLflow(run)
 
 
-PACKAGES = {"tensorboard": "tensorboard", "mlflow": "mlflow-skinny"}
+EXTRAS = {"tensorboard": "metrics", "mlflow": "mlflow"}
 SINKS: dict[str, Callable[[Reported], Sink]] = {"tensorboard": _tensorboard, "mlflow": _mlflow}
 
 
@@ -76,5 +76,5 @@ def _made(name: str, run: Reported) -> Sink:
             name=name,
             where=VARIABLE,
             got=str(error),
-            next=f"pip install {PACKAGES[name]}",
+            next=f"pip install 'catenary[{EXTRAS[name]}]'",
         ) from error

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.background import BackgroundTask
 
 from catenary.access.roles import ROLES
 from catenary.chain.differences import Change, Differences, Score, differences
@@ -19,8 +21,11 @@ from catenary.errors import InvalidInput, NotFound, Refused
 from catenary.messages import say
 from catenary.stages.documents import documents_of
 from catenary.stages.lifecycle import MOVES, move
+from catenary.stages.mlflow_registry import report
 from catenary.stages.standing import Standing, sign, standing, take_back
 from catenary.store import Artifact, Store
+
+log = logging.getLogger("catenary.console")
 
 GATE_TONES = {"passed": "good", "warned": "warn", "failed": "bad"}
 
@@ -119,7 +124,7 @@ def release_pages() -> APIRouter:
             person=viewer.person,
             key_name=key_name(viewer.person),
         )
-        return RedirectResponse(f"{root_of(request)}/releases/{id}", 303)
+        return _back(request, store, id)
 
     @router.post("/releases/{id}/unsign")
     def unsign(request: Request, id: str, form: Form) -> Response:
@@ -129,16 +134,28 @@ def release_pages() -> APIRouter:
         if not number.isdigit():
             raise NotFound("No sign-off with this number stands.", got=number)
         take_back(store, int(number), why=form.one("why"), person=viewer.person)
-        return RedirectResponse(f"{root_of(request)}/releases/{id}", 303)
+        return _back(request, store, id)
 
     @router.post("/releases/{id}/move")
     def move_it(request: Request, id: str, form: Form) -> Response:
         viewer, store = viewer_of(request), desk_of(request).store
         require_vouched(viewer)
         move(store, _release(store, id), form.one("to"), why=form.one("why"), person=viewer.person)
-        return RedirectResponse(f"{root_of(request)}/releases/{id}", 303)
+        return _back(request, store, id)
 
     return router
+
+
+def _back(request: Request, store: Store, id: str) -> Response:
+    """To the release's page; a registry is told behind the answer, which does not wait for it."""
+    return RedirectResponse(
+        f"{root_of(request)}/releases/{id}", 303, background=BackgroundTask(_report, store, id)
+    )
+
+
+def _report(store: Store, id: str) -> None:
+    if told := report(store, _release(store, id)):
+        log.warning(told)
 
 
 def _may_sign(viewer: Viewer, role: str) -> bool:
