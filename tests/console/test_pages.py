@@ -109,6 +109,18 @@ def test_a_link_shows_what_its_artifact_holds(console: Console) -> None:
         assert outside.status_code == 404
 
 
+def test_a_run_of_the_terminal_shows_its_log(copy: Path) -> None:
+    with running(copy) as console, console.client() as client:
+        rows = csv.DictReader(
+            io.StringIO(client.get("/runs?csv=runs&link=models.base").content.decode("utf-8-sig"))
+        )
+        [number] = [row["run"] for row in rows]
+        for page in ("/links/models.base", f"/runs/{number}"):
+            text = client.get(page).text
+            assert f"run {number} of models.base, pretrain" in text
+            assert "  done, " in text
+
+
 def test_runs_are_compared_by_what_was_set_and_what_came_of_it(copy: Path) -> None:
     assert catenary(copy, "run", "models.base", "--set", "models.base.learning_rate=0.05").returncode == 0
     with running(copy) as console, console.client() as client:

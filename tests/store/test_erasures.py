@@ -7,6 +7,7 @@ import pytest
 from catenary.db import now
 from catenary.store import Erasure, Store
 from catenary.store.erasures import add_erasure, finish_erasure, without_texts
+from catenary.store.logs import add_line, read_log
 from catenary.store.manifest import MANIFEST
 from tests.store.making import make
 
@@ -15,7 +16,10 @@ def test_an_emptied_artifact_is_not_there_but_its_lineage_is(store: Store) -> No
     data = make(store, 1)
     model = make(store, 2, kind="model", inputs={"from": data.id})
     [row] = store.artifacts("dataset")
+    add_line(store.home.path, data.id, "could not read: its text")
     store.empty(row)
+    assert store.emptied() == 1
+    assert read_log(store.home.path, data.id) == ""
     assert not store.has(data.id)
     assert store.has(model.id)
     assert [one.name for one in data.path.iterdir() if one.is_file()] == [MANIFEST]

@@ -21,10 +21,12 @@ from catenary.chain.app_settings import named_by
 from catenary.chain.lock import write_lock
 from catenary.chain.plan import Plan, Planned
 from catenary.chain.report_to import Reported, Sink, sinks
+from catenary.chain.run_log import RunLog
 from catenary.chain.spec import Chain
 from catenary.chain.stage import Work
 from catenary.errors import CatenaryError, Interrupted
 from catenary.memory import peak_bytes
+from catenary.messages import say
 from catenary.progress import Progress
 from catenary.store import Artifact, GateResult, Metric, Store
 
@@ -131,7 +133,11 @@ def _make(step: Planned, plan: Plan, store: Store, watcher: Watcher) -> Outcome:
             plan.chain.project.name, link.full_name, run_id, step.id, step.settings, store.home.path
         )
         told = workspace.out.parent / PROGRESS
-        progress = _Recorded(watcher.started(step), store, run_id, reported, told)
+        heading = say(
+            "run {number} of {link}, {stage}", number=run_id, link=link.full_name, stage=link.stage.name
+        )
+        log = RunLog(store.home.path, step.id, heading)
+        progress = _Recorded(watcher.started(step), store, run_id, reported, told, log)
         try:
             report = link.stage.run(
                 Work(
@@ -163,6 +169,7 @@ def _make(step: Planned, plan: Plan, store: Store, watcher: Watcher) -> Outcome:
             seconds = time.monotonic() - started
             outcome: Ended = "interrupted" if stopped else "failed"
             progress.end(outcome)
+            log.end(outcome, seconds, str(error))
             told.unlink(missing_ok=True)
             store.end_run(run_id, outcome, seconds=seconds, error=str(error) or None)
             watcher.failed(step, error)
@@ -171,6 +178,7 @@ def _make(step: Planned, plan: Plan, store: Store, watcher: Watcher) -> Outcome:
             raise
         seconds = time.monotonic() - started
         progress.end("done")
+        log.end("done", seconds)
         told.unlink(missing_ok=True)
         store.end_run(run_id, "done", seconds=seconds, peak_memory_bytes=peak_bytes())
     _finish(step, plan, store, artifact)
@@ -209,8 +217,11 @@ class _Recorded:
     How far the link is stands in `work/<id>/progress.json` for whoever looks on from another process.
     """
 
-    def __init__(self, shown: Progress, store: Store, run_id: int, reported: Reported, told: Path) -> None:
+    def __init__(
+        self, shown: Progress, store: Store, run_id: int, reported: Reported, told: Path, log: RunLog
+    ) -> None:
         self.shown = shown
+        self.log = log
         self.told = told
         self.now: dict[str, Any] = {"run": run_id}
         self.said = float("-inf")
@@ -223,6 +234,7 @@ class _Recorded:
 
     def begin(self, what: str, total: float | None, unit: str) -> None:
         self.shown.begin(what, total, unit)
+        self.log.begin(what, total, unit)
         self.now |= {"what": what, "unit": unit, "total": total, "done": 0.0, "figures": {}}
         self._tell()
 
@@ -231,6 +243,7 @@ class _Recorded:
         if "what" in self.now:
             self.now["done"] += amount
             self.now["figures"].update(figures)
+            self.log.advance(amount, self.now["figures"])
             if time.monotonic() - self.said > PROGRESS_SECONDS:
                 self._tell()
 

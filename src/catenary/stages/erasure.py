@@ -27,6 +27,7 @@ from catenary.store import Artifact, ArtifactRow, Erasure, Store, releases
 from catenary.store.documents import DOCUMENTS, ambiguous
 from catenary.store.erasures import add_erasure, finish_erasure
 from catenary.store.held import forget_drafts, held_rows
+from catenary.store.logs import logs
 from catenary.store.objects import WORK
 from catenary.store.receipts import receipt, stands_on
 from catenary.store.runs import living
@@ -303,6 +304,9 @@ def _empty(store: Store, plan: ErasurePlan) -> None:
         store.empty(rows[carrier.id])
     for id in plan.unfinished:
         store.clear_work(id)
+    for path in list(logs(store.home.path)):  # of what was never made: an error may quote the document
+        if path.stem not in rows:
+            path.unlink()
 
 
 def _held_on(connection: Connection, carriers: set[str]) -> list[str]:

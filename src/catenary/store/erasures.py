@@ -18,6 +18,7 @@ from catenary.db import now, writing
 from catenary.files import sync_folder
 from catenary.store.catalog import ArtifactRow
 from catenary.store.documents import forget_ids
+from catenary.store.logs import forget_jobs, forget_log
 from catenary.store.manifest import MANIFEST, Manifest, manifest_sha256
 from catenary.store.object_files import write_manifest
 from catenary.store.objects import object_folder, paths_in, read_object
@@ -132,6 +133,8 @@ def empty(engine: Engine, home: Path, row: ArtifactRow) -> None:
         path.unlink()
     sync_folder(folder)
     forget_ids(home, row.id)
+    forget_log(home, row.id)
+    forget_jobs(home)
 
 
 def leftover(folder: Path) -> list[Path]:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from catenary.db import writing
+from catenary.db import reading, writing
 from catenary.errors import Refused
-from catenary.store.catalog import ArtifactRow, forget, pointed
+from catenary.store.catalog import ArtifactRow, artifact_rows_of, forget, pointed
 from catenary.store.documents import forget_ids
 from catenary.store.lineage import whole_graph
+from catenary.store.logs import job_logs, logs
 from catenary.store.objects import (
     discard_work,
     is_trash,
@@ -63,7 +64,19 @@ def gc(engine: Engine, home: Path, keep: Collection[str] = (), *, dry_run: bool 
             if folder.exists():
                 throw_away(home, folder)
             forget_ids(home, row.id)
-    return Garbage(tuple(unwanted), work, sum(row.bytes for row in unwanted) + work_bytes)
+    with reading(engine) as connection:
+        known = artifact_rows_of(connection, [path.stem for path in logs(home)]).keys()
+    log_bytes = _clear_logs(home, {*known, *keep} - {row.id for row in unwanted}, dry_run)
+    return Garbage(tuple(unwanted), work, sum(row.bytes for row in unwanted) + work_bytes + log_bytes)
+
+
+def _clear_logs(home: Path, keep: Collection[str], dry_run: bool) -> int:
+    """Those of artifacts that are not in `keep`, and what ended runs of the console printed; their size."""
+    going = [*(path for path in logs(home) if path.stem not in keep), *job_logs(home)]
+    size = sum(path.stat().st_size for path in going)
+    for path in () if dry_run else going:
+        path.unlink()
+    return size
 
 
 def _unwanted(connection: Connection, keep: Collection[str]) -> list[ArtifactRow]:

@@ -13,6 +13,7 @@ from catenary.console.pages.runs import runs_table
 from catenary.console.table import Cell, Row, table
 from catenary.console.view import desk_of, render, root_of, viewer_of
 from catenary.messages import say
+from catenary.store.logs import read_log
 
 
 def link_pages() -> APIRouter:
@@ -48,6 +49,7 @@ def link_pages() -> APIRouter:
             tone=TONES[here.state],
             owner=here.step.link.stage.owner,
             run=run,
+            log=read_log(desk.store.home.path, run.artifact_id) if run else "",
             progress=progress_of(desk.store, run) if run is not None and run.outcome is None else None,
             curves=curve_pictures(desk.store, [figures]) if figures else [],
             artifact=artifact,

@@ -14,6 +14,7 @@ from catenary.console.view import desk_of, duration, moment, render, root_of, si
 from catenary.errors import NotFound
 from catenary.messages import say
 from catenary.store import RunRow, Store
+from catenary.store.logs import read_log
 from catenary.store.tables import runs
 
 OUTCOMES = {"done": "good", "reused": "good", "failed": "bad", "lost": "bad", "interrupted": "warn"}
@@ -51,6 +52,7 @@ def run_pages() -> APIRouter:
             "run.html",
             title=say("Run {number}", number=run.id),
             run=run,
+            log=read_log(desk.store.home.path, run.artifact_id),
             tone=OUTCOMES.get(run.outcome or "", "busy"),
             made=desk.store.has(run.artifact_id),
             progress=progress_of(desk.store, run) if run.outcome is None else None,
