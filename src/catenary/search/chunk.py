@@ -57,6 +57,12 @@ def columns(text: str) -> int:
     return len(text) if text.isascii() else (len(text) + len(text.encode("utf-8", "replace"))) // 2
 
 
+def _fits(text: str, start: int, end: int, size: int) -> bool:
+    """Whether a part is at most so many columns: most parts tell by their length alone, of 1 to 2.5 columns each."""
+    length = end - start
+    return 5 * length <= 2 * size or (length <= size and columns(text[start:end]) <= size)
+
+
 def is_wide(text: str) -> bool:
     """Whether a text is mostly Chinese, Japanese or Korean, by what its characters are."""
     return columns(text) > 1.1 * len(text)
@@ -71,14 +77,15 @@ def _sections(text: str) -> Iterator[tuple[tuple[str, ...], list[Span]]]:
     for line in text.splitlines(keepends=True):
         begin, at = at, at + len(line)
         bare = line.strip()
+        if not bare:
+            continue
         mark = FENCE.match(bare) if bare[:3] in FENCES else None
         if mark and (not fence or bare == fence):
             fence = "" if fence else mark[1]
         heading = None if fence or mark or line[0] != "#" else HEADING.match(bare)
         if heading is None:
-            if bare:
-                start = begin + len(line) - len(line.lstrip())
-                lines.append((start, start + len(bare)))
+            start = begin + len(line) - len(line.lstrip())
+            lines.append((start, start + len(bare)))
             continue
         if lines:
             yield tuple(name for _, name in path), lines
@@ -92,7 +99,7 @@ def _sections(text: str) -> Iterator[tuple[tuple[str, ...], list[Span]]]:
 def _pieces(text: str, lines: list[Span], size: int) -> Iterator[Span]:
     """The lines; those that are too wide as their sentences, and such sentences in parts."""
     for start, end in lines:
-        if columns(text[start:end]) <= size:
+        if _fits(text, start, end, size):
             yield start, end
             continue
         for first, last in sentence_spans(text[start:end]):
@@ -100,9 +107,9 @@ def _pieces(text: str, lines: list[Span], size: int) -> Iterator[Span]:
 
 
 def _parts(text: str, start: int, end: int, size: int) -> Iterator[Span]:
-    while columns(text[start:end]) > size:
+    while not _fits(text, start, end, size):
         stop = min(start + size, end)
-        while columns(text[start:stop]) > size:
+        while not _fits(text, start, stop, size):
             stop = start + (stop - start) * 9 // 10
         space = text.rfind(" ", start + (stop - start) // 2, stop)
         stop = space if space > start else stop
@@ -115,7 +122,7 @@ def _parts(text: str, start: int, end: int, size: int) -> Iterator[Span]:
 def _packed(text: str, pieces: Iterator[Span], settings: ChunkSettings) -> Iterator[Span]:
     held: list[Span] = []
     for piece in pieces:
-        if held and columns(text[held[0][0] : piece[1]]) > settings.size:
+        if held and not _fits(text, held[0][0], piece[1], settings.size):
             yield held[0][0], held[-1][1]
             held = _shared(text, held, piece, settings)
         held.append(piece)
@@ -130,9 +137,9 @@ def _shared(text: str, held: list[Span], piece: Span, settings: ChunkSettings) -
     spans = [*held[:-1], *spans]
     kept: list[Span] = []
     for span in reversed(spans):
-        if columns(text[span[0] : end]) > settings.overlap:
+        if not _fits(text, span[0], end, settings.overlap):
             break
-        if columns(text[span[0] : piece[1]]) > settings.size:
+        if not _fits(text, span[0], piece[1], settings.size):
             break
         kept.insert(0, span)
     return kept if len(kept) < len(spans) else []
