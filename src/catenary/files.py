@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 import sys
 from pathlib import Path
+
+from catenary.errors import Refused
 
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o666) -> None:
@@ -47,3 +50,15 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for place in missing:
         sync_folder(place.parent)
+
+
+def require_private(path: Path) -> None:
+    """Raises Refused where others than its owner may read this file, which holds a key."""
+    if sys.platform != "win32" and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise Refused(
+            "A private key is readable by others.",
+            where=str(path),
+            expected="a file that its owner alone may read",
+            next="chmod 600 {path}",
+            path=path,
+        )

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catenary.errors import Damaged, Refused
-from catenary.files import make_folder, write_whole
+from catenary.files import make_folder, require_private, write_whole
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -81,14 +80,7 @@ def own_key(folder: Path, name: str, passphrase: str | None = None) -> SigningKe
     path = folder / f"{name}.key"
     if not path.exists():
         _make(folder, name, passphrase)
-    if sys.platform != "win32" and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise Refused(
-            "A private key is readable by others.",
-            where=str(path),
-            expected="a file that its owner alone may read",
-            next="chmod 600 {path}",
-            path=path,
-        )
+    require_private(path)
     return _load(path, passphrase)
 
 

@@ -17,15 +17,13 @@ import hashlib
 import json
 import os
 import secrets
-import stat
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from catenary.errors import Damaged, InvalidInput, Refused
-from catenary.files import write_whole
+from catenary.files import require_private, write_whole
 from catenary.store.encrypted_file import KEY_BYTES, KEY_ID_BYTES
 
 KEYRING = "encryption.json"
@@ -84,14 +82,7 @@ def key_in(path: Path) -> bytes:
             expected="a file that `catenary encrypt key` made",
             next="export CATENARY_OBJECT_KEY_FILE=…",
         ) from error
-    if sys.platform != "win32" and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise Refused(
-            "A private key is readable by others.",
-            where=str(path),
-            expected="a file that its owner alone may read",
-            next="chmod 600 {path}",
-            path=path,
-        )
+    require_private(path)
     return parse_key(text, str(path))
 
 
