@@ -16,7 +16,7 @@ from tests.console.test_pages import token_of
 from tests.serve.chains import Serving, serving, store_of
 from tests.stages.mail import OFFER, catenary
 
-INDEX = "indexes:\n  mail: {kind: passages, from: mail}\n"
+INDEX = "indexes:\n  mail: {kind: passages, from: mail}\n  facts: {kind: knowledge, from: mail}\n"
 APP = "apps:\n  mail: {kind: documents, index: mail}\n  advice: {kind: documents, index: mail, sign_off: compliance}\n"
 WORDS = "golden watches"
 
@@ -104,6 +104,8 @@ def _pages(folder: Path, receipt: str, told: str, job: str) -> dict[str, str]:
         "answers": "/answers",
         "answer": f"/answers/{receipt}",
         "queue": "/held",
+        "knowledge": "/knowledge/facts",
+        "graph": "/links/indexes.facts",
         "passage": f"/passages/{index}/{passage.id}",
         "feedback": "/feedback",
         "usage": "/usage",

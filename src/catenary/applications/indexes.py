@@ -54,6 +54,18 @@ def open_index(chain: Chain, store: Store, name: str) -> OpenedIndex:
     return OpenedIndex(artifact, index, engine)
 
 
+def open_knowledge(chain: Chain, store: Store, name: str, index: OpenedIndex) -> Artifact:
+    """The graph of this name, read from this index. Raises NotFound and InvalidInput."""
+    artifact = made(chain, store, f"indexes.{name}")
+    if artifact.stage != "knowledge" or artifact.manifest.inputs["from"] != index.artifact.id:
+        raise InvalidInput(
+            "This is no knowledge of the application's index.",
+            got=name,
+            expected="`indexes: {name: {kind: knowledge, from: …}}`, from the same index",
+        )
+    return artifact
+
+
 def passage_json(index: SearchIndex, passage: str) -> dict[str, Any]:
     """A passage in its document, as JSON values: what is before it, it, and what is behind. Raises NotFound."""
     found = index.by_id(passage)

@@ -40,6 +40,7 @@ from catenary.chain.app_settings import (
 )
 from catenary.data.shards import read_split
 from catenary.search.bars import Bars
+from catenary.search.knowledge import Knowledge
 from catenary.serve.guard import Guard
 from catenary.store import Artifact
 
@@ -53,11 +54,16 @@ class StandsOn:
     index: OpenedIndex | None = None
     histories: Artifact | None = None
     file: Beside = None
+    knowledge: Artifact | None = None
 
     @property
     def ids(self) -> dict[str, str]:
         """The artifacts by what they are to it, as its receipts name them."""
-        named = {"index": self.index.artifact if self.index else None, "histories": self.histories}
+        named = {
+            "index": self.index.artifact if self.index else None,
+            "histories": self.histories,
+            "knowledge": self.knowledge,
+        }
         return {name: artifact.id for name, artifact in named.items() if artifact is not None}
 
 
@@ -95,8 +101,14 @@ def _maker(settings: AppSettings, on: StandsOn, screen: Screen) -> Make:
                 Bars(settings.least, settings.least_cosine),
                 settings.not_found,
             )
+            graph = None if on.knowledge is None else Knowledge(on.knowledge.path)
             return lambda tools: documents(
-                index, rules=rules, model=tools.model(settings.model), embed=embed, screen=screen
+                index,
+                rules=rules,
+                model=tools.model(settings.model),
+                embed=embed,
+                screen=screen,
+                knowledge=graph,
             )
         case AssistantSettings():
             hours = {DAYS.index(day): hours for day, hours in settings.hours.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from catenary.applications.engine import AppEngine
 from catenary.applications.files import all_declared, app_artifact, read_files
-from catenary.applications.indexes import open_index, passage_json
+from catenary.applications.indexes import open_index, open_knowledge, passage_json
 from catenary.applications.making import StandsOn, make_of, screen_of
 from catenary.chain.app_settings import AppSettings, named_by
 from catenary.chain.made import made
@@ -67,6 +67,7 @@ def open_app(
             facts["index_release"] = quoted.artifact.id
             engine = Following(engine, quoted.check)
     ids = on.ids.get("index", ""), on.ids.get("histories")
+    graph = [] if on.knowledge is None else [on.knowledge.id]
     return Served(
         name=PREFIX + name,
         task="generate",
@@ -74,23 +75,31 @@ def open_app(
         release=releases[0] if releases else ids[0] or app_artifact(store, name, settings, on.file),
         status="released" if signed and all(signed) else "unreleased",
         model_digest=digest(
-            [all_declared(settings, on.file), *ids, *(one.model_digest or one.release for one in models)]
+            [
+                all_declared(settings, on.file),
+                *ids,
+                *graph,
+                *(one.model_digest or one.release for one in models),
+            ]
         ),
         keep_texts=all(one.keep_texts for one in models),
         app=name,
         needs=needs,
         passage=None if on.index is None else partial(passage_json, on.index.index),
-        held=lambda: not ids[0] or store.has(ids[0]),
+        held=lambda: all(store.has(one) for one in (ids[0], *graph) if one),
         sign_off=settings.sign_off,
     )
 
 
 def _stands_on(chain: Chain, store: Store, settings: AppSettings) -> StandsOn:
     index, histories = (getattr(settings, name, None) for name in ("index", "histories"))
+    graph = getattr(settings, "knowledge", None)
+    opened = None if index is None else open_index(chain, store, index)
     return StandsOn(
-        None if index is None else open_index(chain, store, index),
+        opened,
         None if histories is None else made(chain, store, f"datasets.{histories}"),
         read_files(chain, settings),
+        None if graph is None or opened is None else open_knowledge(chain, store, graph, opened),
     )
 
 

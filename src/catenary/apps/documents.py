@@ -35,6 +35,7 @@ from catenary.data.sentences import sentence_spans
 from catenary.messages import Language, language_of, say
 from catenary.search import Found, Passage, SearchIndex
 from catenary.search.bars import Bars
+from catenary.search.knowledge import Knowledge, with_facts
 from catenary.search.quotes import Quote, quotes, sentences_of
 from catenary.search.terms import question_terms, subjects, terms
 
@@ -78,9 +79,13 @@ def documents(
     model: ChatModel | None = None,
     embed: Embed | None = None,
     screen: Screen = unscreened,
+    knowledge: Knowledge | None = None,
 ) -> App:
-    """The application. `embed` is the model that made the index's vectors; `screen` reads before `model` does."""
-    return _Documents(index, rules or DocumentRules(), model, embed, screen)
+    """The application. `embed` is the model that made the index's vectors; `screen` reads before `model` does.
+
+    `knowledge` holds facts of the same index: passages that define what a question names are found too.
+    """
+    return _Documents(index, rules or DocumentRules(), model, embed, screen, knowledge)
 
 
 @dataclass(slots=True)
@@ -135,14 +140,18 @@ class _Documents:
         model: ChatModel | None,
         embed: Embed | None,
         screen: Screen,
+        knowledge: Knowledge | None,
     ) -> None:
         self.index, self.rules, self.model, self.embed, self.screen = index, rules, model, embed, screen
+        self.knowledge = knowledge
 
     async def __call__(self, conversation: Conversation) -> AsyncIterator[Piece]:
         language = conversation.language
         got = await self.retrieve(conversation)
         bars = {"least": self.rules.bars.least, "least_cosine": self.rules.bars.least_cosine}
         yield Note({"retrieved": [_told(one) for one in got.found], "answered": got.answerable, "bars": bars})
+        if self.knowledge is not None and got.answerable:
+            yield Note({"facts_about": self.knowledge.named_in(got.question)})
         texts = [one.passage.text for one in got.found]
         if self.model is not None and got.answerable:
             screened = await self.screen(texts)
@@ -182,7 +191,12 @@ class _Documents:
         vector = None if embed is None else (await embed([question]))[0]
         most = max(self.rules.passages, 8)
         found = await asyncio.to_thread(self.index.search, question, most, vector=vector)
-        return Retrieved(question, found, self.rules.bars.cleared(found))
+        answerable = self.rules.bars.cleared(found)
+        if self.knowledge is not None and answerable:
+            found = await asyncio.to_thread(
+                with_facts, self.index, self.knowledge, question, found, vector=vector
+            )
+        return Retrieved(question, found, answerable)
 
     def _embed_for(self, question: str) -> Embed | None:
         return self.embed if self.index.embeds(question) else None

@@ -45,10 +45,12 @@ class DocumentsSettings(AppSettings):
     """Answers from an index of passages, with citations; `not_found` is said where it has no answer.
 
     `least` is the share of a question that a passage must speak of, `least_cosine` how near it must come in meaning.
+    `knowledge` is a graph of the index's facts: passages that define what the question names are found too.
     """
 
     kind: Literal["documents"]
     index: Index
+    knowledge: Index | None = None
     model: Endpoint | None = None
     passages: int = Field(4, ge=1, le=20)
     quotes: int = Field(3, ge=1, le=10)

@@ -6,6 +6,8 @@
     index    those files, mapped into memory → the best passages for a question (BM25, vectors, both)
     bars     whether these passages answer it
     quotes   the sentences that do, word for word
+    facts    what a passage states by its form: what something is, what is named together
+    knowledge  facts → a graph, each edge with its sentence; passages that define what a question names
     overlap  the control: passages by how many words of the question they have
 
 Nothing here knows of models: what makes vectors is a function that is passed in.

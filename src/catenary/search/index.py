@@ -158,6 +158,16 @@ class SearchIndex:
         joined = sorted(scores.items(), key=lambda one: (-one[1], one[0]))
         return self._found(joined, limit, words, cosines, asked)
 
+    def judged(self, question: str, passages: Sequence[str], *, vector: Floats | None = None) -> list[Found]:
+        """These passages by their ids, as they speak of a question, in the order given. Raises NotFound."""
+        if not passages:
+            return []
+        asked = question_terms(question)
+        words = self._words(asked, wide=is_wide(question))
+        cosines = None if vector is None or self.vectors is None else self.vectors @ vector.astype(np.float32)
+        ranked = [(number, float(words[number])) for number in (self.by_id(one).number for one in passages)]
+        return self._found(ranked, len(ranked), words, cosines, asked)
+
     def has(self, term: str) -> bool:
         """Whether any passage has this term."""
         return term in self._numbers

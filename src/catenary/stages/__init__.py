@@ -5,6 +5,7 @@
     tokenize  tokenizers   text → a vocabulary
     index     indexes      a dataset's tokens → where every span of them stands
     index_passages  indexes  documents → passages that questions find, by words and by meaning
+    knowledge  indexes     passages → a graph of what they state, each fact with its sentence
     adopt     models       a model that others made, with its licence and digests
     count     models       the n-gram control of a language model
     count_tags  models     the hidden Markov control of a tagger
@@ -56,6 +57,7 @@ from catenary.stages.finetune_tag import FINETUNE_TAG
 from catenary.stages.fit import FIT
 from catenary.stages.index import INDEX
 from catenary.stages.index_passages import INDEX_PASSAGES
+from catenary.stages.knowledge import KNOWLEDGE
 from catenary.stages.match import MATCH
 from catenary.stages.pretrain import PRETRAIN
 from catenary.stages.prune import PRUNE
@@ -71,6 +73,7 @@ STAGES: tuple[Stage[Any], ...] = (
     CURATE,
     TOKENIZE,
     INDEX_PASSAGES,
+    KNOWLEDGE,
     INDEX,
     ADOPT,
     COUNT,

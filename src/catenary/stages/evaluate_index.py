@@ -16,11 +16,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from catenary.chain.stage import Estimate, How, Ref, Settings, ShaOf, Stage, Work
 from catenary.errors import InvalidInput
 from catenary.messages import LANGUAGES
+from catenary.stages.knowledge import KnowledgeSettings
 
 if TYPE_CHECKING:
     from catenary.evaluate.retrieval import Looked
@@ -37,6 +38,7 @@ class EvaluateIndexSettings(Settings):
     """Which index, which questions; `least` and `least_cosine` as an application has them."""
 
     index: Annotated[str, Ref("indexes")]
+    knowledge: Annotated[str | None, Ref("indexes")] = None  # as an application has it
     questions: str
     quotes: int = Field(3, ge=1, le=10)
     least: float = Field(0.5, ge=0, le=1)
@@ -59,9 +61,20 @@ class EvaluateIndexSettings(Settings):
         return metric in METRICS
 
 
+def check(settings: EvaluateIndexSettings, stands_on: Mapping[str, BaseModel]) -> None:
+    """Raises InvalidInput for facts of another index."""
+    graph = stands_on.get("knowledge")
+    if graph is not None and (not isinstance(graph, KnowledgeSettings) or graph.from_ != settings.index):
+        raise InvalidInput(
+            "This is no knowledge of the index that is asked.",
+            got=settings.knowledge,
+            expected="`indexes: {name: {kind: knowledge, from: …}}`, from the same index",
+        )
+
+
 def recipe(settings: EvaluateIndexSettings) -> Mapping[str, Any]:
     """Where the questions lie is left out; what they are is in `content`."""
-    return settings.model_dump(mode="json", exclude={"index", "questions", "threads"})
+    return settings.model_dump(mode="json", exclude={"index", "knowledge", "questions", "threads"})
 
 
 def content(name: str, settings: EvaluateIndexSettings, base: Path, sha_of: ShaOf) -> Mapping[str, Any]:
@@ -73,11 +86,14 @@ def run(work: Work[EvaluateIndexSettings]) -> Mapping[str, Any]:
     from catenary.evaluate import verdict, write_report
     from catenary.evaluate.retrieval import retrieval_report
     from catenary.search import SearchIndex
+    from catenary.search.knowledge import Knowledge, with_facts
     from catenary.search.overlap import Overlap
 
     settings = work.settings
     asked = read_questions(work.base / settings.questions)
     index = SearchIndex.open(work.inputs["index"].path)
+    graph = work.inputs.get("knowledge")
+    knowledge = None if graph is None else Knowledge(graph.path)
     embed = _embedder(work, index)
     vectors = [
         embed([one["question"]])[0] if embed is not None and index.embeds(one["question"]) else None
@@ -89,6 +105,8 @@ def run(work: Work[EvaluateIndexSettings]) -> Mapping[str, Any]:
     def by_index(at: int) -> list[Found]:
         began = time.perf_counter()
         found = index.search(asked[at]["question"], LIMIT, vector=vectors[at])
+        if knowledge is not None:
+            found = with_facts(index, knowledge, asked[at]["question"], found, vector=vectors[at])
         seconds.append(time.perf_counter() - began)
         return found
 
@@ -229,6 +247,7 @@ EVALUATE_INDEX = Stage(
     settings=EvaluateIndexSettings,
     run=run,
     takes=lambda raw: "index" in raw,
+    check=check,
     recipe=recipe,
     content=content,
     estimate=lambda settings, sizes: Estimate(5.0, 1 << 30, 1 << 20),

@@ -14,6 +14,7 @@ from catenary.console.pages.control import control_pages
 from catenary.console.pages.data import data_pages
 from catenary.console.pages.evaluations import evaluation_pages
 from catenary.console.pages.held import held_pages
+from catenary.console.pages.knowledge import knowledge_pages
 from catenary.console.pages.link import link_pages
 from catenary.console.pages.login import login_pages
 from catenary.console.pages.overview import overview_pages
@@ -43,5 +44,6 @@ PAGES: tuple[Callable[[], APIRouter], ...] = (
     held_pages,
     playground_pages,
     passage_pages,
+    knowledge_pages,
     evaluation_pages,
 )
