@@ -49,15 +49,19 @@ def catenary(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("notes")
+def made_notes(folder: Path, chain: str = CHAIN, tea: str = TEA) -> Path:
+    """The folder, with two notes and a chain over them that has run."""
     (folder / "notes").mkdir()
-    (folder / "notes/tea.md").write_text(TEA, "utf-8")
+    (folder / "notes/tea.md").write_text(tea, "utf-8")
     (folder / "notes/coffee.md").write_text(COFFEE, "utf-8")
-    (folder / "catenary.yaml").write_text(CHAIN, "utf-8")
+    (folder / "catenary.yaml").write_text(chain, "utf-8")
     catenary(folder, "run").check_returncode()
     return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_notes(tmp_path_factory.mktemp("notes"))
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ from catenary.stages.standing import sign
 from catenary.store import Store
 from catenary.store.tables import held_answers, receipts
 from tests.serve.chains import Serving, serving, store_of
-from tests.test_applications import COFFEE, QUESTION, TEA, catenary, table
+from tests.test_applications import QUESTION, TEA, catenary, made_notes, table
 
 CHAIN = """\
 schema: 1
@@ -55,13 +55,7 @@ DRAFT = "绿茶用八十度的水冲泡，三分钟即可。[1]"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("leaflets")
-    (folder / "notes").mkdir()
-    (folder / "notes/tea.md").write_text(TEA + "\n冷萃要浸泡八小时。\n", "utf-8")
-    (folder / "notes/coffee.md").write_text(COFFEE, "utf-8")
-    (folder / "catenary.yaml").write_text(CHAIN, "utf-8")
-    catenary(folder, "run").check_returncode()
-    return folder
+    return made_notes(tmp_path_factory.mktemp("leaflets"), CHAIN, TEA + "\n冷萃要浸泡八小时。\n")
 
 
 @pytest.fixture

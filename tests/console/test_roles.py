@@ -12,8 +12,7 @@ import pytest
 from catenary.access import ROLES, claim, grant, local_person, make_api_key, recording
 from tests.console.test_pages import token_of
 from tests.serve.chains import serving, store_of
-from tests.stages.mail import catenary
-from tests.test_applications import CHAIN, COFFEE, QUESTION, TEA
+from tests.test_applications import QUESTION, made_notes
 
 CALLERS = ("caller", "stranger")
 RUN = {"researcher", "data_engineer", "training_engineer", "app_developer"}
@@ -40,13 +39,7 @@ Sessions = dict[str, httpx.Client]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("roles")
-    (folder / "notes").mkdir()
-    (folder / "notes/tea.md").write_text(TEA, "utf-8")
-    (folder / "notes/coffee.md").write_text(COFFEE, "utf-8")
-    (folder / "catenary.yaml").write_text(CHAIN, "utf-8")
-    catenary(folder, "run").check_returncode()
-    return folder
+    return made_notes(tmp_path_factory.mktemp("roles"))
 
 
 @pytest.fixture(scope="module")
