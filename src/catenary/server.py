@@ -53,7 +53,6 @@ NO_KEY = "-"
 
 def gateway(chain: Chain, store: Store, *, unreleased: bool = False) -> Gateway:
     """All endpoints of a chain, ready to be run. Raises what `open_endpoint` raises."""
-    from catenary.applications import open_app
     from catenary.serve.admission import Admission
     from catenary.serve.cache import Cache
     from catenary.serve.callers import Callers, KeySource
@@ -71,12 +70,10 @@ def gateway(chain: Chain, store: Store, *, unreleased: bool = False) -> Gateway:
         )
     served = {name: open_served(chain, store, name, unreleased=unreleased) for name in settings.endpoints}
     guard = _guard(chain, served)
-    apps = {
-        name: open_app(chain, store, name, served, guard=guard, unreleased=unreleased) for name in chain.apps
-    }
+    apps = _open_apps(chain, store, served, guard, unreleased=unreleased) if chain.apps else []
     limits = replace(Limits(), **settings.limits.model_dump(exclude_none=True))
     made = Gateway(
-        endpoints={**served, **{one.name: one for one in apps.values()}},
+        endpoints={**served, **{one.name: one for one in apps}},
         ledger=Ledger(save_answers_in(store)),
         get_receipt=lambda id: told_answer(store, id),
         trace=lambda id: trace(
@@ -103,6 +100,14 @@ def gateway(chain: Chain, store: Store, *, unreleased: bool = False) -> Gateway:
         days = timedelta(days=settings.retention_days)
         made.forget_texts = lambda: store.forget_texts(datetime.now(UTC) - days)
     return made
+
+
+def _open_apps(
+    chain: Chain, store: Store, served: Mapping[str, Served], guard: Guard, *, unreleased: bool
+) -> list[Served]:
+    from catenary.applications import open_app
+
+    return [open_app(chain, store, name, served, guard=guard, unreleased=unreleased) for name in chain.apps]
 
 
 @dataclass(frozen=True, slots=True)

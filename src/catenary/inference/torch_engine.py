@@ -48,9 +48,17 @@ def torch_forward(folder: TextModelFolder, threads: int | None) -> Forward:
 def read_model(folder: Path, threads: int | None, head: HeadName | None = None) -> Model:
     """The folder's model, whether its weights are int8 or not; `threads`, where given, is set for all the process.
 
-    Raises NotFound where there are no weights, and what `models.load` raises.
+    Raises NotFound where there are no weights or no torch, and what `models.load` raises.
     """
-    import torch
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise NotFound(
+            "The weights of this model are read by a package that is not installed.",
+            got=f"{folder.name}: {error}",
+            expected="torch, or a release with `formats: [onnx]` or `[openvino]`, which is served without it",
+            next="pip install 'catenary[train]'",
+        ) from None
 
     from catenary import models
     from catenary.inference.int8_weights import is_int8, load_quantised

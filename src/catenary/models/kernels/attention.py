@@ -17,11 +17,14 @@ LARGEST_HEAD = 256
 DTYPES = (torch.bfloat16, torch.float32)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def lanes() -> int:
     """Sizes of a head must be a multiple of it; 0 without the kernels."""
     built = library()
     return 0 if built is None else int(built.attention_lanes())
+
+
+# What torch.compiler.assume_constant_result sets: calling it imports the compiler, a second of every process's start.
+lanes._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def suits(q: Tensor, k: Tensor, v: Tensor) -> bool:
