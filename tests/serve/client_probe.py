@@ -55,6 +55,10 @@ def check(client: openai.OpenAI) -> None:
             model="writer", input="quick", max_output_tokens=6, temperature=0, stream=True
         )
         assert "".join(one.delta for one in events if one.type == "response.output_text.delta") == said
+    if hasattr(client.chat.completions, "retrieve"):
+        assert client.chat.completions.retrieve(whole.id).choices[0].message.content == said
+        assert client.chat.completions.delete(whole.id).deleted
+        refused(openai.NotFoundError, lambda: client.chat.completions.retrieve(whole.id))
     refused(openai.NotFoundError, lambda: client.chat.completions.create(model="none", messages=SAY))
     refused(openai.BadRequestError, lambda: client.chat.completions.create(model="writer", messages=[]))
     crash: Any = {"model": "words", "messages": [{"role": "user", "content": "crash"}]}

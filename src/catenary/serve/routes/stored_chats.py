@@ -1,4 +1,6 @@
-"""`GET /v1/chat/completions/{id}`: an answer told again of its receipt; so one that a person had to sign is fetched."""
+"""`/v1/chat/completions/{id}`: `GET` tells an answer again of its receipt, so one that a person had to sign is fetched;
+`DELETE` removes its texts.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from catenary.serve.gateway import Gateway, caller_of
 from catenary.serve.holding import HELD_HEADER, held_json
 from catenary.serve.receipts import answer_id
 from catenary.serve.request import RECEIPT_HEADER, STATUS_HEADER
-from catenary.serve.routes.stored_responses import stored
+from catenary.serve.routes.stored_responses import forget, stored
 from catenary.serve.sending import cited, stored_marks
 from catenary.serve.writing import usage_json
 
@@ -34,6 +36,14 @@ def stored_chat_routes(gateway: Gateway) -> APIRouter:
         if found["outcome"] == "held":
             headers[HELD_HEADER] = found["made"]["held"]["role"]
         return JSONResponse(stored_chat_json(gateway, found), headers=headers)
+
+    @router.delete("/{completion_id}")
+    async def delete(completion_id: str, request: Request) -> dict[str, Any]:
+        refuse_query(request)
+        caller = caller_of(request)
+        found = await stored(gateway, completion_id, caller, NO_COMPLETION, prefix="chatcmpl-", task="chat")
+        await forget(gateway, found, caller)
+        return {"id": completion_id, "object": "chat.completion.deleted", "deleted": True}
 
     return router
 

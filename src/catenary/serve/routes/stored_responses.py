@@ -43,12 +43,7 @@ def stored_response_routes(gateway: Gateway) -> APIRouter:
     async def delete(response_id: str, request: Request) -> Item:
         refuse_query(request)
         caller = caller_of(request)
-        found = await stored(gateway, response_id, caller, NO_RESPONSE)
-        if caller.key is not None and caller.key_id != found["key"]:
-            raise ApiError("Only the key that asked for a response may delete it.", NOT_ALLOWED)
-        if gateway.forget_receipt is None:
-            raise ApiError("This service keeps no responses that could be deleted.", UNSUPPORTED)
-        await asyncio.to_thread(gateway.forget_receipt, found["id"])
+        await forget(gateway, await stored(gateway, response_id, caller, NO_RESPONSE), caller)
         return {"id": response_id, "object": "response.deleted", "deleted": True}
 
     return router
@@ -77,6 +72,15 @@ async def stored(
     if found["asked"]["messages"] is None or found["answers"][0]["text"] is None:
         raise ApiError("The texts of this response were not kept.", missing, param=param)
     return found
+
+
+async def forget(gateway: Gateway, found: Mapping[str, Any], caller: Caller) -> None:
+    """Remove the texts of an answer. Raises ApiError for one that another key asked for."""
+    if caller.key is not None and caller.key_id != found["key"]:
+        raise ApiError("Only the key that asked for a response may delete it.", NOT_ALLOWED)
+    if gateway.forget_receipt is None:
+        raise ApiError("This service keeps no responses that could be deleted.", UNSUPPORTED)
+    await asyncio.to_thread(gateway.forget_receipt, found["id"])
 
 
 async def earlier(gateway: Gateway, response_id: str, caller: Caller) -> list[Item]:
