@@ -80,7 +80,7 @@ bench-serve: setup ## the gateway beside its engine called directly, and what it
 	.peers-litellm/bin/python -m pip install --quiet --only-binary :all: 'litellm[proxy]==1.83.0'
 	$(BIN)/python -m benchmarks.serving .peers-litellm/bin/python
 
-client-matrix: setup ## the official client's versions 1, 2 and 3 against our server
+client-matrix: setup ## the official client's versions 1, 2 and 3, and LiteLLM's, against our server
 	$(BIN)/python -m tests.serve.client_matrix .peers-clients
 
 bench-data: setup ## curation beside datatrove and data-juicer, in an environment of their own (about 10 minutes)

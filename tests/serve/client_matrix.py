@@ -1,4 +1,4 @@
-"""The official client's oldest 1.x that is supported, its first and last 2.x and the newest 3.x, against one server.
+"""The official client's oldest 1.x that is supported, its first and last 2.x, the newest 3.x, and LiteLLM: one server.
 
     python -m tests.serve.client_matrix .peers-clients
 
@@ -15,17 +15,24 @@ from pathlib import Path
 from tests.inference.bag_of_words import write_folder
 from tests.inference.writers import write_reader, write_writer
 
-VERSIONS = ("1.60.0", "2.0.0", "2.54.0", "3.57.0")
+CLIENTS = {
+    "openai==1.60.0": "client_probe.py",
+    "openai==2.0.0": "client_probe.py",
+    "openai==2.54.0": "client_probe.py",
+    "openai==3.57.0": "client_probe.py",
+    "litellm==1.83.0": "litellm_probe.py",
+}
 
 
-def python_of(place: Path, version: str) -> Path:
-    """The Python of an environment with this version."""
-    python = place / version / "bin" / "python"
-    if not (place / version / "made").exists():
-        subprocess.run([sys.executable, "-m", "venv", str(place / version)], check=True)
-        install = ["-m", "pip", "install", "--quiet", "--only-binary", ":all:", f"openai=={version}"]
+def python_of(place: Path, client: str) -> Path:
+    """The Python of an environment with this client."""
+    folder = place / client.removeprefix("openai==")
+    python = folder / "bin" / "python"
+    if not (folder / "made").exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        install = ["-m", "pip", "install", "--quiet", "--only-binary", ":all:", client]
         subprocess.run([str(python), *install], check=True)
-        (place / version / "made").touch()
+        (folder / "made").touch()
     return python
 
 
@@ -45,9 +52,9 @@ def main() -> None:
             assert server.stdout is not None
             url = server.stdout.readline().strip()
             failed = 0
-            for version in VERSIONS:
-                python = python_of(place, version)
-                probe = [str(python), str(Path(__file__).with_name("client_probe.py")), f"{url}/v1"]
+            for client, name in CLIENTS.items():
+                python = python_of(place, client)
+                probe = [str(python), str(Path(__file__).with_name(name)), f"{url}/v1"]
                 failed += subprocess.run(probe, cwd=folder).returncode != 0
         finally:
             server.kill()
