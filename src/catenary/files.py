@@ -19,6 +19,12 @@ from catenary.errors import Refused
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Write `data` to `path` (made with permissions `mode` less the umask), replacing what is there."""
+    write_whole_or_lose(path, data, mode=mode)
+    sync_folder(path.parent)
+
+
+def write_whole_or_lose(path: Path, data: bytes | memoryview, *, mode: int = 0o666) -> None:
+    """The same for what can be made again: whole wherever it is found, but a power cut may take it."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -30,7 +36,6 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

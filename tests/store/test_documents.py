@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -124,6 +125,20 @@ def test_what_was_noted_of_ids_is_made_again_and_goes_with_its_artifact(store: S
     assert [row.id for row in store.gc().artifacts] == [artifact.id]
     assert not noted.exists()
     assert list(store.find_document(ids[5])) == []
+
+
+def test_the_ids_of_many_artifacts_are_made_again_at_once(store: Store, ids: list[str]) -> None:
+    held = [
+        hold(store, sorted({ids[number], *ids[500 + number :: 7], "short", "文" * 32}))
+        for number in range(30)
+    ]
+    noted = store.home.path / "cache" / "documents"
+    before = {path.name: path.read_bytes() for path in noted.iterdir()}
+    assert len(before) == 30
+    assert before[held[3].id].decode() == "".join(sorted({ids[3], *ids[503::7]}))
+    shutil.rmtree(noted)
+    assert [artifact.id for artifact, _ in store.find_document(ids[3])] == [held[3].id]
+    assert {path.name: path.read_bytes() for path in noted.iterdir()} == before
 
 
 @pytest.mark.parametrize("letters", ["ABCDEF12", "zzzzzzzz", "文档文档文档", "../../etc/passwd", "a%c_ef"])

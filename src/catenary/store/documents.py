@@ -11,19 +11,21 @@ from __future__ import annotations
 
 import mmap
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from catenary.errors import InvalidInput
-from catenary.files import make_folder, write_whole
+from catenary.files import make_folder, write_whole_or_lose
 from catenary.records import DOCUMENT_ID_DIGITS
 
 DOCUMENTS = "documents.parquet"
 KINDS_WITH_DOCUMENTS = ("collection", "dataset")
 MIN_PREFIX_DIGITS = 6
 FOLDER = Path("cache", "documents")
+WRITERS = 4  # more would wait for each other
 
 
 def find_document(path: Path, document_id: str) -> dict[str, Any] | None:
@@ -49,16 +51,28 @@ def find_document(path: Path, document_id: str) -> dict[str, Any] | None:
     return None
 
 
-def write_ids(home: Path, artifact_id: str, folder: Path) -> Path:
+def write_ids(home: Path, artifact_id: str, folder: Path) -> None:
     """Write down the ids of the documents of the artifact in `folder`; none where it has no documents."""
-    import pyarrow.parquet as pq
-
     path = home / FOLDER / artifact_id
     make_folder(path.parent)
     source = folder / DOCUMENTS
-    ids: list[str] = pq.read_table(source, columns=["id"])["id"].to_pylist() if source.exists() else []
-    write_whole(path, "".join(id for id in ids if len(id) == DOCUMENT_ID_DIGITS).encode("ascii"))
-    return path
+    write_whole_or_lose(path, _ids_in(source) if source.exists() else b"")
+
+
+def _ids_in(path: Path) -> bytes:
+    """The ids in a Parquet file, one after another, as they lie in memory: no string is made of any."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, memory_map=True) as file:  # many files at once: each reads by itself
+        ids = file.read(columns=["id"], use_threads=False)["id"].cast(pa.string())
+    whole = ids.filter(pc.equal(pc.binary_length(ids), DOCUMENT_ID_DIGITS))
+    return b"".join(
+        memoryview(chunk.buffers()[2])[chunk.offset * DOCUMENT_ID_DIGITS :][: len(chunk) * DOCUMENT_ID_DIGITS]
+        for chunk in whole.chunks
+        if len(chunk)
+    )
 
 
 def ids_beginning(path: Path, prefix: str, *, at_most: int = 2) -> list[str]:
@@ -83,13 +97,19 @@ def holders(
     home: Path, artifacts: Iterable[tuple[str, Callable[[], Path]]], prefix: str
 ) -> Iterator[tuple[str, list[str]]]:
     """Those of `artifacts` (id, how to open it) that have documents whose ids begin so, with two of these at most."""
-    for artifact_id, folder in artifacts:
-        try:
-            found = ids_beginning(home / FOLDER / artifact_id, prefix)
-        except FileNotFoundError:
-            found = ids_beginning(write_ids(home, artifact_id, folder()), prefix)
-        if found:
+    artifacts = list(artifacts)
+    missing = [one for one in artifacts if not (home / FOLDER / one[0]).exists()]
+    _write_all(home, [(artifact_id, folder()) for artifact_id, folder in missing])
+    for artifact_id, _ in artifacts:
+        if found := ids_beginning(home / FOLDER / artifact_id, prefix):
             yield artifact_id, found
+
+
+def _write_all(home: Path, artifacts: Sequence[tuple[str, Path]]) -> None:
+    """Write down the ids of many artifacts; most of it is waiting for the disk, so all wait together."""
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for done in [pool.submit(write_ids, home, artifact_id, folder) for artifact_id, folder in artifacts]:
+            done.result()
 
 
 def forget_ids(home: Path, artifact_id: str) -> None:
