@@ -24,6 +24,13 @@ from tests.console.conftest import Console, running
 from tests.stages.mail import catenary
 
 
+def table_of(client: httpx.Client, address: str, name: str) -> list[dict[str, str]]:
+    """A table of a page, as its CSV file has it."""
+    answer = client.get(address, params={**httpx.URL(address).params, "csv": name})
+    assert answer.headers["content-type"].startswith("text/csv"), answer.text
+    return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+
+
 def addresses(page: str) -> set[str]:
     """Every address of ours that a page leads to."""
     return {one for one in re.findall(r'(?:href|src)="([^"]+)"', page) if not one.startswith("#")}
@@ -107,6 +114,40 @@ def test_a_link_shows_what_its_artifact_holds(console: Console) -> None:
         assert "sandbox" in answer.headers["content-security-policy"]
         outside = client.get(report.replace("en/report.html", "..%2f..%2f..%2fcatalog.db"))
         assert outside.status_code == 404
+
+
+def test_a_dataset_shows_what_was_dropped_why_and_where_it_came_from(console: Console) -> None:
+    with console.client() as client:
+        at = "/links/datasets.mail"
+        why = {row["why"]: row["documents"] for row in table_of(client, at, "reasons")}
+        assert (why["dedup:exact"], why["language:zh"], why["read:empty"]) == ("2", "1", "1")
+        [chinese] = [row for row in table_of(client, at, "dropped") if row["why"] == "language:zh"]
+        assert (chinese["text"], chinese["licence"]) == ("酒店很好，房间干净，下次还来住。", "CC0-1.0")
+        assert chinese["origin"].startswith("table: mail.csv, record ")
+        assert client.get(f"/trace/doc:{chinese['document']}").status_code == 200
+        kept = table_of(client, at, "kept")
+        assert {row["split"] for row in kept} == {"train", "valid", "test"}
+        assert all(row["text"] and row["origin"] for row in kept)
+
+
+def test_samples_of_a_dataset_tell_no_personal_data(copy: Path) -> None:
+    for file in (copy / "mail").rglob("*.txt"):
+        file.write_bytes(b"Call 13912345678. " + file.read_bytes())
+    (copy / "mail/docs/copy.txt").write_bytes((copy / "mail/docs/000.txt").read_bytes())
+    file = copy / "catenary.yaml"
+    chain = (
+        file.read_text("utf-8")
+        .replace("{redact: [phone, email]}, ", "")
+        .replace("[folders, table]", "[folders]")
+    )
+    file.write_text(chain, "utf-8")
+    catenary(copy, "run", "datasets.mail").check_returncode()
+    with running(copy) as console, console.client() as client:
+        page = client.get("/links/datasets.mail").text
+        assert "13912345678" not in page
+        for name in ("kept", "dropped"):
+            told = [row["text"] for row in table_of(client, "/links/datasets.mail", name)]
+            assert any(text.startswith("Call [") for text in told), told
 
 
 def test_a_run_of_the_terminal_shows_its_log(copy: Path) -> None:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from catenary.console.evaluation import detail_tables, details_of, interval_pictures
 from catenary.console.links import headline
+from catenary.console.samples import document_tables, example_tables
 from catenary.console.table import Cell, Column, Row, Table, figure, table, told
 from catenary.console.view import picture, size
 from catenary.messages import language, say
@@ -37,13 +38,12 @@ def contents_of(artifact: Artifact, root: str) -> Contents:
     report = artifact.manifest.report
     tables = [
         _steps(report),
-        _samples_dropped(report, artifact, root),
+        *document_tables(artifact, root),
         _counts(report, "labels", say("Labels")),
         _counts(report, "licences", say("Licences")),
         _scores(report),
         _comparisons(report),
-        _examples(report, "worst", say("Hardest examples")),
-        _examples(report, "best", say("Easiest examples")),
+        *example_tables(report),
         _gates(report),
         _weights(report),
         *detail_tables(details_of(artifact), root),
@@ -131,24 +131,6 @@ def _steps(report: Mapping[str, Any]) -> Table | None:
     return table("steps", say("Documents kept and dropped, step by step"), columns, rows)
 
 
-def _samples_dropped(report: Mapping[str, Any], artifact: Artifact, root: str) -> Table | None:
-    samples = report.get("samples")
-    if artifact.kind != "dataset" or not isinstance(samples, Mapping) or not samples:
-        return None
-    rows: list[Row] = [
-        [
-            reason,
-            Cell(one["id"][:12], f"{root}/trace/doc:{one['id']}", value=one["id"], code=True),
-            one["text"],
-        ]
-        for reason, found in samples.items()
-        for one in found
-    ]
-    return table(
-        "dropped", say("Samples of what was dropped"), [say("why"), say("document"), say("text")], rows
-    )
-
-
 def _counts(report: Mapping[str, Any], key: str, caption: str) -> Table | None:
     counts = report.get(key)
     if not isinstance(counts, Mapping) or not counts:
@@ -207,15 +189,6 @@ def _comparisons(report: Mapping[str, Any]) -> Table | None:
         Column(say("outcome")),
     ]
     return table("comparisons", say("Compared on the same items"), heads, rows)
-
-
-def _examples(report: Mapping[str, Any], which: str, caption: str) -> Table | None:
-    samples = report.get("samples")
-    found = samples.get(which) if isinstance(samples, Mapping) else None
-    if not isinstance(found, list) or not found:
-        return None
-    rows: list[Row] = [[one["text"], figure(one["loss"])] for one in found]
-    return table(which, caption, [Column(say("text")), Column(say("loss"), number=True)], rows)
 
 
 def _gates(report: Mapping[str, Any]) -> Table | None:

@@ -18,6 +18,12 @@ SAMPLES = 5  # a reason
 SAMPLE_CHARACTERS = 80
 
 
+def as_sample(text: str) -> str:
+    """How a text begins, without personal data: a report is read by more people than a text."""
+    begin = text[: 4 * SAMPLE_CHARACTERS]
+    return redacted(begin, find(begin))[:SAMPLE_CHARACTERS]
+
+
 @dataclass(slots=True)
 class Tally:
     """Counts of a part of a corpus; parts add up with `add`. `steps` are named by their place in the chain."""
@@ -66,10 +72,7 @@ class Tally:
         for at, reason in enumerate(reasons):
             held = self.samples.setdefault(reason, [])
             if len(held) < SAMPLES:
-                text = lost.column("text")[at].as_py()[: 4 * SAMPLE_CHARACTERS]
-                text = redacted(text, find(text))[
-                    :SAMPLE_CHARACTERS
-                ]  # a report is read by more people than a text
+                text = as_sample(lost.column("text")[at].as_py())
                 held.append({"id": lost.column("id")[at].as_py(), "text": text})
 
     def as_dict(self) -> dict[str, Any]:

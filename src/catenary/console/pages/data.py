@@ -163,7 +163,10 @@ def _listing(folder: Path, splits: Sequence[str], words: str, label: str, count:
             for row in _found(folder, splits, words, label, offset, limit)[0]
         ]
 
-    heads = ["id", *(say(one) for one in ("text", "label", "split", "source", "file", "record", "licence"))]
+    heads = [
+        "id",
+        *(say(one) for one in ("text", "label", "split", "taken from", "file", "record", "licence")),
+    ]
     return Table("documents", say("Documents"), [Column(one) for one in heads], count, rows)
 
 
