@@ -14,7 +14,7 @@ from catenary.chain.spec import SECTIONS
 from catenary.cli import COMMANDS
 from catenary.cli.init import TEMPLATES
 from catenary.console.links import TONES
-from catenary.console.neighbourhood import RELATED
+from catenary.console.neighbourhood import KINDS, RELATED
 from catenary.console.pages.runs import OUTCOMES
 from catenary.messages import catalogue, language_of_locale, say
 from catenary.rules import RULES
@@ -81,7 +81,7 @@ def listed() -> dict[str, str]:
         **{about: "cli" for _, about in COMMANDS.values()},
         **dict.fromkeys(TEMPLATES.values(), "cli.init"),
         **dict.fromkeys(RULES.values(), "rules"),
-        **dict.fromkeys([*TONES, *OUTCOMES, *SECTIONS, *RELATED.values()], "console"),
+        **dict.fromkeys([*TONES, *OUTCOMES, *SECTIONS, *RELATED.values(), *KINDS.values()], "console"),
         **{text: "access.roles" for role in ROLES.values() for text in (role.title, role.attests)},
     }
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from catenary.search.facts import bare_heading, facts
+from catenary.search.facts import Named, bare_heading, facts
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,26 @@ def test_a_section_stands_under_the_one_around_it() -> None:
         "RAID",
         "Tea",
     ]
+
+
+def test_what_a_tagger_names_is_a_name_of_its_kind_and_stands_beside_others() -> None:
+    text = "王小明昨天到了北京大学。Then he met Ann Lee in Oslo."
+    named = [
+        Named("person", 0, 3),
+        Named("organisation", 7, 11),
+        Named("person", text.index("Ann"), text.index(" in")),
+    ]
+    found = facts(text, named=named)
+    assert [(one.subject, one.object) for one in found if one.relation == "kind"] == [
+        ("王小明", "person"),
+        ("北京大学", "organisation"),
+        ("Ann Lee", "person"),
+    ]
+    beside = [(one.subject, one.object) for one in found if one.relation == "with"]
+    assert beside == [("北京大学", "王小明"), ("Ann Lee", "Oslo")]
+    assert text[found[0].start : found[0].end] == "王小明昨天到了北京大学。"
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 2), (3, 6), (0, 60), (1, 2)])
+def test_a_part_of_a_word_or_more_than_a_name_is_none(start: int, end: int) -> None:
+    assert facts("Norwegian " * 12, named=[Named("place", start, end)]) == []

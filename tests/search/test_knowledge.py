@@ -6,7 +6,8 @@ import pytest
 
 from catenary.errors import Damaged, NotFound
 from catenary.search import SearchIndex
-from catenary.search.knowledge import Knowledge, build_knowledge, with_facts
+from catenary.search.facts import Named
+from catenary.search.knowledge import Knowledge, Tagging, build_knowledge, with_facts
 from tests.search.test_index import built, bytes_in
 
 DOCUMENTS = {
@@ -17,12 +18,14 @@ DOCUMENTS = {
 }
 
 
-def made(folder: Path, documents: dict[str, str], before: Path | None = None) -> tuple[SearchIndex, Path]:
+def made(
+    folder: Path, documents: dict[str, str], before: Path | None = None, tagging: Tagging | None = None
+) -> tuple[SearchIndex, Path]:
     folder.mkdir()
     built(folder / "index", documents)
     index = SearchIndex.open(folder / "index")
     (folder / "facts").mkdir()
-    build_knowledge(index, folder / "facts", before=before)
+    build_knowledge(index, folder / "facts", before=before, tagging=tagging)
     return index, folder / "facts"
 
 
@@ -88,6 +91,37 @@ def test_names_that_no_file_should_hold_do_no_harm(tmp_path: Path) -> None:
     [fact] = [one for one in Knowledge(folder).stated("Foo-Bar") if one.relation == "is"]
     assert fact.object == 'a "quoted\\" <thing>'
     assert index.by_id(fact.passage).document == "a/b c d>"
+
+
+def test_a_name_is_of_the_kind_that_most_sentences_say_and_may_be_asked_for_by_it(tmp_path: Path) -> None:
+    names = {"华盛顿": ("place", "person"), "张三": ("person", "person")}
+
+    def tag(text: str) -> list[Named]:
+        rank = 1 if "总统" in text else 0
+        return [
+            Named(kinds[rank], text.index(name), text.index(name) + len(name))
+            for name, kinds in names.items()
+            if name in text
+        ]
+
+    documents = {
+        "a": "张三去过华盛顿。\n",
+        "b": "华盛顿是一座城。张三说。\n",
+        "c": "总统华盛顿生于1732年。\n",
+    }
+    index, folder = made(tmp_path / "one", documents, tagging=Tagging("m1", (), tag))
+    known = Knowledge(folder)
+    assert (known.kind_of("华盛顿"), known.kind_of("张三"), known.kind_of("LVM")) == ("place", "person", None)
+    assert known.kinds == ["person", "place"]
+    assert [name for name, _ in known.names(9, "person")] == ["张三"]
+    assert known.named_in("张三是谁？") == ["张三"]
+    [fact] = [one for one in known.stated("华盛顿") if one.object == "person"]
+    assert index.text_of("c")[fact.start : fact.end] == "总统华盛顿生于1732年。"
+    # Another tagger reads all of it anew; the same one nothing.
+    _, again = made(tmp_path / "two", documents, folder, Tagging("m1", (), lambda text: []))
+    _, other = made(tmp_path / "three", documents, folder, Tagging("m2", (), lambda text: []))
+    assert bytes_in(again) == bytes_in(folder)
+    assert Knowledge(other).kinds == []
 
 
 def test_what_is_no_knowledge_is_refused(tmp_path: Path) -> None:

@@ -106,6 +106,53 @@ def test_the_passages_of_the_graph_are_retrieved_by_an_application_and_in_an_eva
     assert "a way to keep data when a disk fails" in page
 
 
+PEOPLE = ("王小明", "李红", "张国强", "赵敏")
+PLACES = ("北京", "上海", "广州", "成都")
+TAGGED = """
+  tagged: {path: tagged.txt, format: word_tag, licence: MIT}
+datasets:
+  tagged: {from: tagged, steps: []}
+"""
+
+
+def test_a_tagger_of_the_chain_tells_persons_from_places(folder: Path) -> None:
+    sentences = [f"{one}/nr 昨天/t 从/p {place}/ns 回来/v 了/u 。/w" for one in PEOPLE for place in PLACES]
+    (folder / "tagged.txt").write_text("\n".join(sentences) + "\n", "utf-8")
+    (folder / "notes/who.md").write_text("# 人\n\n李红昨天从成都回来了。\n", "utf-8")
+    tagging = "from: notes, tagger: names, tagger_languages: [zh]}"
+    chain = CHAIN.replace("\ndatasets:\n", TAGGED, 1).replace(
+        "knowledge, from: notes}", f"knowledge, {tagging}"
+    )
+    models = "models:\n  names: {family: hmm, task: tag, from: tagged}\n"
+    (folder / "catenary.yaml").write_text(chain.replace("indexes:\n", f"{models}indexes:\n", 1), "utf-8")
+    first = run(folder)
+    known = Knowledge(first.path)
+    assert (known.kind_of("李红"), known.kind_of("成都"), known.kind_of("RAID")) == ("person", "place", None)
+    assert [(one.name, one.relation) for one in known.neighbours("李红", 3)] == [("成都", "with")]
+    before = first.manifest.report["kinds"]
+    (folder / "notes/more.md").write_text("# 人\n\n赵敏昨天从广州回来了。\n", "utf-8")
+    then = run(folder)
+    assert then.manifest.report["new"] == 1
+    assert then.manifest.report["kinds"] == {kind: count + 1 for kind, count in before.items()}
+    with serving(folder) as service, service.http() as http:
+        page = http.get("/console/knowledge/facts", params={"kind": "person"}).raise_for_status().text
+        (folder / "notes/more.md").unlink()
+        run(folder)
+        after = http.get("/console/knowledge/facts", params={"kind": "person"}).raise_for_status().text
+    assert "李红" in page
+    assert "赵敏" in page
+    assert "a person" in page or "人物" in page
+    assert "赵敏" not in after
+
+
+def test_languages_of_no_tagger_are_refused(folder: Path) -> None:
+    chain = CHAIN.replace("knowledge, from: notes}", "knowledge, from: notes, tagger_languages: [zh]}")
+    (folder / "catenary.yaml").write_text(chain, "utf-8")
+    told = catenary(folder, "plan")
+    assert told.returncode != 0
+    assert "tagger" in told.stdout + told.stderr
+
+
 def test_knowledge_of_another_index_is_refused(folder: Path) -> None:
     chain = CHAIN.replace("indexes:\n", "indexes:\n  other: {kind: passages, from: notes, size: 600}\n")
     (folder / "catenary.yaml").write_text(

@@ -16,7 +16,13 @@ WIDTH, HEIGHT = 860, 460
 ACROSS, DOWN = 310, 180
 BOX, LINE = 190, 30
 LETTERS = 22
-RELATED: Mapping[Relation, str] = {"is": "is said to be", "with": "named with", "under": "stands under"}
+RELATED: Mapping[Relation, str] = {
+    "is": "is said to be",
+    "with": "named with",
+    "under": "stands under",
+    "kind": "named as",
+}
+KINDS = {"person": "a person", "place": "a place", "organisation": "an organisation"}
 
 
 def neighbourhood(name: str, beside: Sequence[Neighbour], address: Callable[[str], str]) -> Markup:

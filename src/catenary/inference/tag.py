@@ -3,6 +3,7 @@
     tagger = load_tagger(folder)
     tagger.tag([["我", "在", "北", "京"]])            # [["O", "O", "B-ns", "I-ns"]]
     entities(tagger, "我在北京")                      # [Found("北京", "ns", 2, 4)]
+    named(tagger, ["我在北京"], "words")              # [[Found("北京", "place", 2, 4)]], whatever the tags are called
 
 B windows · T tokens · C labels
 """
@@ -27,6 +28,13 @@ from catenary.inference.transformer import Forward
 from catenary.inference.windows import word_windows
 
 OVERLAP = 32  # tokens that two windows of a long text share
+# What taggers call them: People's Daily (nr, ns, nt), CoNLL (PER, LOC, ORG), OntoNotes (PERSON, GPE, LOC, ORG).
+CALLED = {
+    "person": ("nr", "per", "person", "name"),
+    "place": ("ns", "loc", "gpe", "location", "place"),
+    "organisation": ("nt", "org", "organisation", "organization"),
+}
+KINDS = {tag: kind for kind, tags in CALLED.items() for tag in tags}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,35 @@ def entities(tagger: Tagger, text: str) -> list[Found]:
         )
         for one in entities_of(tags)
     ]
+
+
+def named(tagger: Tagger, texts: Sequence[str], units: str) -> list[list[Found]]:
+    """The persons, places and organisations (KINDS) in each text. `units`: the words or characters that it tags.
+
+    Of parts of speech, neighbouring words of one kind are one name: surname and given name.
+    """
+    from catenary.data.words import places_of_words
+
+    places = places_of_words(texts) if units == "words" else [cut(text) for text in texts]
+    rows = [[text[a:b] for a, b in told] for text, told in zip(texts, places, strict=True)]
+    parts_of_speech = not names_entities(tagger.labels)
+    found: list[list[Found]] = []
+    for text, told, tags in zip(texts, places, tagger.tag(rows), strict=True):
+        if parts_of_speech:
+            marks = [KINDS.get(tag.lower()) for tag in tags]
+            tags = [
+                "O" if one is None else f"{'I' if at and marks[at - 1] == one else 'B'}-{one}"
+                for at, one in enumerate(marks)
+            ]
+        found.append(
+            [
+                Found(text[start:end], KINDS[one.kind.lower()], start, end)
+                for one in entities_of(tags)
+                if one.kind.lower() in KINDS
+                for start, end in [(told[one.start][0], told[one.end - 1][1])]
+            ]
+        )
+    return found
 
 
 class HmmTags:

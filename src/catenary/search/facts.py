@@ -1,5 +1,8 @@
 """Facts that a sentence states by its form: what something is, what stands under what, what is named together.
 
+Names are found by capitals; where a tagger is asked, those that it finds are names too, Chinese ones with them, and
+each sentence says that they are a person, a place or an organisation.
+
 >>> [(fact.subject, fact.relation, fact.object) for fact in facts("LVM is an abstraction of disks.")]
 [('LVM', 'is', 'an abstraction of disks')]
 >>> [(fact.subject, fact.relation, fact.object) for fact in facts("绿茶是一种不发酵的茶。")]
@@ -14,13 +17,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from catenary.data.sentences import sentence_spans
 from catenary.data.stop_words import ASKED_WITH, LITTLE_SAID
 
-Relation = Literal["is", "with", "under"]
-RELATIONS: tuple[Relation, ...] = ("is", "with", "under")
+Relation = Literal["is", "with", "under", "kind"]
+RELATIONS: tuple[Relation, ...] = ("is", "with", "under", "kind")
 WORD = r"[A-Za-z0-9][\w.+/-]*\w"
 PROPER = r"[A-Z][\w+/-]*\w"
 DEFINED = (
@@ -46,6 +49,7 @@ POINTS = re.compile(
 NUMBERED = re.compile(r"(?:第\s*)?[\d.]+\s*(?:[章节]\s*)?")
 LIST_OF_NAMES = 8  # a sentence that names more is a list: it says nothing of any two of them
 LONGEST = 40  # characters of a name
+WORD_CHARACTERS = re.compile(r"[A-Za-z0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +63,25 @@ class Fact:
     end: int
 
 
-def facts(text: str, headings: Sequence[str] = ()) -> list[Fact]:
-    """What a passage under these headings states, in its order."""
+class Named(NamedTuple):
+    """Characters `start` to `end` of a text name one of this kind: a person, a place, an organisation."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def facts(text: str, headings: Sequence[str] = (), named: Sequence[Named] = ()) -> list[Fact]:
+    """What a passage under these headings states, in its order. `named`: what a tagger found in it."""
     found = list(_placed(headings, len(text)))
     for start, end in sentence_spans(text):
         sentence = text[start:end]
         found += (Fact(name, "is", what, start, end) for name, what in _defined(sentence))
-        names = sorted(set(_names(sentence)))
+        here = [one for one in named if start <= one.start and one.end <= end and _whole(text, one)]
+        tagged = {text[one.start : one.end]: one.kind for one in here}
+        found += (Fact(name, "kind", kind, start, end) for name, kind in tagged.items())
+        within = [(one.start - start, one.end - start) for one in here]
+        names = sorted({*tagged, *_names(sentence, within)})
         if len(names) <= LIST_OF_NAMES:
             found += (Fact(one, "with", other, start, end) for one, other in combinations(names, 2))
     return found
@@ -92,8 +108,20 @@ def _defined(sentence: str) -> Iterator[tuple[str, str]]:
             yield name, match["what"].strip()
 
 
-def _names(sentence: str) -> Iterator[str]:
+def _whole(text: str, one: Named) -> bool:
+    """Whether it is of a name's length and no part of a longer word."""
+    name = text[one.start : one.end]
+    cut = WORD_CHARACTERS.search(
+        text[max(one.start - 1, 0) : one.start] + name[:1]
+    ) or WORD_CHARACTERS.search(name[-1:] + text[one.end : one.end + 1])
+    return 1 < len(name) <= LONGEST and not cut and not any(mark.isspace() and mark != " " for mark in name)
+
+
+def _names(sentence: str, tagged: Sequence[tuple[int, int]] = ()) -> Iterator[str]:
+    """By capitals; none where a tagger found one."""
     for match in NAMED.finditer(sentence):
+        if any(start < match.end() and match.start() < end for start, end in tagged):
+            continue
         name = match[0]
         # A capital at the beginning of a sentence names nothing by itself; RAID and Debian GNU do.
         told = match.start() > 0 or any(one.isupper() or one.isdigit() for one in name[1:])

@@ -4,14 +4,14 @@
     knowledge.json   what made it
 
 The graph's name is the citation, so an edge without a source cannot be written, and all that a document stated goes
-with it. What an earlier graph has of a document that did not change is taken over.
+with it. What an earlier graph has of a document that did not change is taken over, where names were found alike.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ from catenary.data.stop_words import ASKED_WITH, LITTLE_SAID
 from catenary.errors import Damaged, NotFound
 from catenary.progress import SILENT, Progress
 from catenary.search.chunk import is_wide
-from catenary.search.facts import RELATIONS, Relation, facts
+from catenary.search.facts import RELATIONS, Named, Relation, facts
 from catenary.search.index import Found, SearchIndex
 from catenary.search.terms import HAN, latin
 
@@ -31,22 +31,34 @@ if TYPE_CHECKING:
 
     from catenary.search.index import Floats
 
-FORMAT = 1
+FORMAT = 2
 FACTS_FILE, SETTINGS_FILE = "facts.nq", "knowledge.json"
 NAME, RELATION, PLACE = "urn:catenary:name:", "urn:catenary:relation:", "urn:catenary:sentence:"
+KIND = "urn:catenary:kind:"
 LABEL = "http://www.w3.org/2000/01/rdf-schema#label"
+TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
 WORDS_OF_NAME, CHARACTERS_OF_NAME = 4, 10
 ADDED = 2  # passages at most
 ADDED_AFTER = 3  # the best passages stay where they are
 
 
 @dataclass(frozen=True, slots=True)
+class Tagging:
+    """What finds the persons, places and organisations of a text. `model`: its id, for the graph's settings."""
+
+    model: str
+    languages: tuple[str, ...]
+    tag: Callable[[str], Sequence[Named]]
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
-    """What came of it: documents taken over, read anew, and gone."""
+    """What came of it: documents taken over, read anew, and gone. `kinds`: how many names are persons, places …"""
 
     documents: int
     facts: int
     names: int
+    kinds: dict[str, int]
     new: int
     kept: int
     gone: int
@@ -75,15 +87,25 @@ class Neighbour:
 
 
 def build_knowledge(
-    index: SearchIndex, out: Path, *, before: Path | None = None, progress: Progress = SILENT
+    index: SearchIndex,
+    out: Path,
+    *,
+    tagging: Tagging | None = None,
+    before: Path | None = None,
+    progress: Progress = SILENT,
 ) -> Known:
     """Write the graph of an index's passages into the folder `out`; `before` is an earlier graph's folder."""
-    earlier = _by_document(before, index.told["chunk"])
+    made = {
+        "format": FORMAT,
+        "chunk": index.told["chunk"],
+        "tagger": tagging and {"model": tagging.model, "languages": list(tagging.languages)},
+    }
+    earlier = _by_document(before, made)
     lines: set[str] = set()
     ids = [document for document, _ in index.documents()]
     progress.begin("reading facts", len(ids), "documents")
     for id in ids:
-        told = earlier[id] if id in earlier else set(_lines(index, id))
+        told = earlier[id] if id in earlier else set(_lines(index, id, tagging))
         lines |= told
         progress.advance(1)
     names = {line.split(" ", 1)[0] for line in lines}
@@ -91,23 +113,39 @@ def build_knowledge(
     kept = len(earlier.keys() & set(ids))
     known = Known(
         documents=len(ids),
-        facts=sum(f"<{LABEL}>" not in line for line in lines),
+        facts=sum(f"<{LABEL}>" not in line and f"<{TYPE}>" not in line for line in lines),
         names=len(names),
+        kinds=_kinds_in(lines),
         new=len(ids) - kept,
         kept=kept,
         gone=len(earlier) - kept,
     )
-    settings = {"format": FORMAT, "chunk": index.told["chunk"], "documents": sorted(ids)}
+    settings = made | {"documents": sorted(ids)}
     (out / SETTINGS_FILE).write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", "utf-8")
     return known
 
 
-def _by_document(folder: Path | None, chunk: Any) -> dict[str, set[str]]:
-    """document → its lines in an earlier graph of passages that were cut alike."""
+def _kinds_in(lines: set[str]) -> dict[str, int]:
+    """kind → how many names most sentences take for one."""
+    told: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for line in lines:
+        subject, predicate, kind, _ = line.split(" ", 3)
+        if predicate == f"<{TYPE}>":
+            told[subject][kind[1:-1].removeprefix(KIND)] += 1
+    return dict(sorted(Counter(most_said(counts) for counts in told.values()).items()))
+
+
+def most_said(counts: Counter[str]) -> str:
+    """What is counted most; of equals the first."""
+    return min(counts, key=lambda one: (-counts[one], one))
+
+
+def _by_document(folder: Path | None, made: dict[str, Any]) -> dict[str, set[str]]:
+    """document → its lines in an earlier graph that was made alike."""
     if folder is None or not (folder / SETTINGS_FILE).is_file():
         return {}
     told = json.loads((folder / SETTINGS_FILE).read_text("utf-8"))
-    if told.get("format") != FORMAT or told.get("chunk") != chunk:
+    if any(told.get(key) != value for key, value in made.items()):
         return {}
     found: dict[str, set[str]] = {document: set() for document in told["documents"]}
     for line in (folder / FACTS_FILE).read_text("utf-8").splitlines():
@@ -116,14 +154,15 @@ def _by_document(folder: Path | None, chunk: Any) -> dict[str, set[str]]:
     return found
 
 
-def _lines(index: SearchIndex, document: str) -> Iterator[str]:
+def _lines(index: SearchIndex, document: str, tagging: Tagging | None) -> Iterator[str]:
     """The quads of a document; a sentence that two passages share is read in the first of them."""
     from pyoxigraph import Literal, NamedNode, Quad
 
     read: set[tuple[int, int, str, str, str]] = set()
     for number in index.passages_of(document) or ():
         passage = index.passage(number)
-        for fact in facts(passage.text, passage.headings):
+        named = () if tagging is None else tagging.tag(passage.text)
+        for fact in facts(passage.text, passage.headings, named):
             start, end = passage.start + fact.start, passage.start + fact.end
             key = (start, end, fact.subject, fact.relation, fact.object)
             if key in read:
@@ -132,11 +171,20 @@ def _lines(index: SearchIndex, document: str) -> Iterator[str]:
             place = NamedNode(
                 f"{PLACE}{quote(document, safe='')}:{passage.start}-{passage.end}:{start}-{end}"
             )
-            subject = NamedNode(_node(fact.subject))
-            other = Literal(fact.object) if fact.relation == "is" else NamedNode(_node(fact.object))
-            yield f"{Quad(subject, NamedNode(RELATION + fact.relation), other, place)} ."
-            for name in (fact.subject, fact.object) if fact.relation != "is" else (fact.subject,):
+            subject, relation = NamedNode(_node(fact.subject)), NamedNode(RELATION + fact.relation)
+            other: NamedNode | Literal = NamedNode(_node(fact.object))
+            if fact.relation == "is":
+                other = Literal(fact.object)
+            elif fact.relation == "kind":
+                relation, other = NamedNode(TYPE), NamedNode(KIND + quote(fact.object, safe=""))
+            yield f"{Quad(subject, relation, other, place)} ."
+            for name in (fact.subject, fact.object) if _joins(fact.relation) else (fact.subject,):
                 yield f"{Quad(NamedNode(_node(name)), NamedNode(LABEL), Literal(name), place)} ."
+
+
+def _joins(relation: Relation) -> bool:
+    """Whether it stands between two names."""
+    return relation in ("with", "under")
 
 
 def _node(name: str) -> str:
@@ -169,18 +217,45 @@ class Knowledge:
         forms: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for quad in self._store.quads_for_pattern(None, NamedNode(LABEL), None):
             forms[_text(quad.subject)][_text(quad.object)] += 1
-        return {node: min(counts, key=lambda form: (-counts[form], form)) for node, counts in forms.items()}
+        return {node: most_said(counts) for node, counts in forms.items()}
 
-    def names(self, limit: int) -> list[tuple[str, int]]:
-        """The names that most facts are about, with how many those are."""
+    @cached_property
+    def _kinds(self) -> dict[str, str]:
+        """node → the kind that most sentences take it for."""
+        from pyoxigraph import NamedNode
+
+        told: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for quad in self._store.quads_for_pattern(None, NamedNode(TYPE), None):
+            told[_text(quad.subject)][unquote(_text(quad.object).removeprefix(KIND))] += 1
+        return {node: most_said(counts) for node, counts in told.items()}
+
+    @cached_property
+    def kinds(self) -> list[str]:
+        """The kinds of names that the graph tells apart."""
+        return sorted(set(self._kinds.values()))
+
+    def kind_of(self, name: str) -> str | None:
+        """What most sentences take a name for: a person, a place …; None where no tagger named it."""
+        return self._kinds.get(_node(name))
+
+    @cached_property
+    def _ranked(self) -> list[tuple[str, int]]:
+        """Nodes by how many facts are about them."""
         counts: Counter[str] = Counter()
         for quad in self._store.quads_for_pattern(None, None, None):
-            if quad.predicate.value != LABEL:
+            relation = quad.predicate.value
+            if relation == TYPE:
+                counts[_text(quad.subject)] += 0  # a name, though no fact may be about it
+            elif relation != LABEL:
                 counts[_text(quad.subject)] += 1
-                if quad.predicate.value != f"{RELATION}is":
+                if relation != f"{RELATION}is":
                     counts[_text(quad.object)] += 1
-        ranked = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:limit]
-        return [(self._labels[node], count) for node, count in ranked]
+        return sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+
+    def names(self, limit: int, kind: str | None = None) -> list[tuple[str, int]]:
+        """The names that most facts are about, of one kind perhaps, with how many those are."""
+        told = [one for one in self._ranked if kind is None or self._kinds.get(one[0]) == kind]
+        return [(self._labels[node], count) for node, count in told[:limit]]
 
     def stated(self, name: str) -> list[Stated]:
         """All facts about a name: what it is first, then by their places."""
@@ -200,7 +275,7 @@ class Knowledge:
         own = self._labels.get(_node(name), name)
         beside: dict[tuple[str, Relation], list[Stated]] = {}
         for one in self.stated(name):
-            if one.relation != "is":
+            if _joins(one.relation):
                 other = one.object if one.subject == own else one.subject
                 beside.setdefault((other, one.relation), []).append(one)
         ranked = sorted(beside.items(), key=lambda item: (-len(item[1]), item[0]))
@@ -211,14 +286,15 @@ class Knowledge:
         ]
 
     def _told(self, quad: pyoxigraph.Quad) -> Stated:
-        relation: Any = quad.predicate.value.removeprefix(RELATION)
+        kind = quad.predicate.value == TYPE
+        relation: Any = "kind" if kind else quad.predicate.value.removeprefix(RELATION)
         document, span, place = _text(quad.graph_name).removeprefix(PLACE).split(":")
         start, _, end = place.partition("-")
         subject, other = _text(quad.subject), _text(quad.object)
         return Stated(
             self._labels[subject],
             relation,
-            other if relation == "is" else self._labels[other],
+            unquote(other.removeprefix(KIND)) if kind else self._labels[other] if _joins(relation) else other,
             f"{unquote(document)}:{span}",
             int(start),
             int(end),

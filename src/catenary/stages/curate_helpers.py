@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from catenary.inference import Generator
     from catenary.inference.tag import Tagger
 
-# What taggers call people and places: People's Daily (nr, ns), CoNLL (PER, LOC), OntoNotes (PERSON, GPE, LOC).
-KINDS = {"nr": "name", "per": "name", "person": "name", "ns": "place", "loc": "place", "gpe": "place"}
-KINDS |= {"location": "place", "name": "name", "place": "place"}
+REDACTED = {"person": "name", "place": "place"}  # kinds of entities, as the step calls them
 TEXTS_AT_ONCE = 64  # translated together
 
 
@@ -75,29 +73,12 @@ class EntityTagger:
 
     def __call__(self, texts: Sequence[str]) -> list[list[Span]]:
         from catenary.data import Span
-        from catenary.data.tags import cut, entities_of, names_entities
-        from catenary.data.words import places_of_words
+        from catenary.inference.tag import named
 
-        tagger = _tagger(self.folder)
-        places = places_of_words(texts) if self.units == "words" else [cut(text) for text in texts]
-        rows = [[text[a:b] for a, b in told] for text, told in zip(texts, places, strict=True)]
-        parts_of_speech = not names_entities(tagger.labels)
-        found: list[list[Span]] = []
-        for told, tags in zip(places, tagger.tag(rows), strict=True):
-            if parts_of_speech:  # neighbouring words of one kind are one name: surname and given name
-                marks = [KINDS.get(tag.lower()) for tag in tags]
-                tags = [
-                    "O" if one is None else f"{'I' if at and marks[at - 1] == one else 'B'}-{one}"
-                    for at, one in enumerate(marks)
-                ]
-            found.append(
-                [
-                    Span(KINDS[one.kind.lower()], told[one.start][0], told[one.end - 1][1])
-                    for one in entities_of(tags)
-                    if one.kind.lower() in KINDS
-                ]
-            )
-        return found
+        return [
+            [Span(REDACTED[one.kind], one.start, one.end) for one in found if one.kind in REDACTED]
+            for found in named(opened_tagger(self.folder), texts, self.units)
+        ]
 
 
 @dataclass(frozen=True)
@@ -142,7 +123,8 @@ def _reviewed(files: tuple[Path, ...]) -> Reviewed:
 
 
 @lru_cache(maxsize=2)
-def _tagger(folder: Path) -> Tagger:
+def opened_tagger(folder: Path) -> Tagger:
+    """The tagger of a folder, opened once a process."""
     from catenary.inference.tag import load_tagger
 
     return load_tagger(folder)
