@@ -18,19 +18,14 @@ import pytest
 from catenary.config import Home
 from catenary.data.shards import read_split
 from catenary.store import Store
+from tests.notes import COFFEE, NOTES, QUESTION, TEA, made_notes
 from tests.serve.chains import serving
 from tests.serve.test_listen import wait_for
-from tests.stages.mail import command, environment
+from tests.stages.mail import catenary, command, environment
 
-CHAIN = """\
-schema: 1
-project: {name: notes, languages: [zh, en]}
-sources:
-  notes: {path: notes, licence: CC0-1.0}
-datasets:
-  notes: {from: [notes]}
-indexes:
-  notes: {kind: passages, from: notes}
+CHAIN = (
+    NOTES
+    + """\
 serve:
   guard: {input: [{injection: {}}]}
 apps:
@@ -38,30 +33,12 @@ apps:
   points: {kind: summarise, points: 1, risk: finance}
   shop: {kind: assistant, faq: {怎样退货？: 七天内可以退货。}, index: notes}
 """
-TEA = "# 茶\n\n绿茶用八十度的水冲泡，三分钟即可。\n\n## 保存\n\n茶叶要密封，放在阴凉处保存。\n"
-COFFEE = "# Coffee\n\nGrind the beans just before brewing. The water should have 93 degrees.\n"
-QUESTION = "绿茶要用多少度的水？"
-
-
-def catenary(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), cwd=folder, env=environment(), capture_output=True, text=True, timeout=300
-    )
-
-
-def made_notes(folder: Path, chain: str = CHAIN, tea: str = TEA) -> Path:
-    """The folder, with two notes and a chain over them that has run."""
-    (folder / "notes").mkdir()
-    (folder / "notes/tea.md").write_text(tea, "utf-8")
-    (folder / "notes/coffee.md").write_text(COFFEE, "utf-8")
-    (folder / "catenary.yaml").write_text(chain, "utf-8")
-    catenary(folder, "run").check_returncode()
-    return folder
+)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_notes(tmp_path_factory.mktemp("notes"))
+    return made_notes(tmp_path_factory.mktemp("notes"), CHAIN)
 
 
 @pytest.fixture(scope="module")

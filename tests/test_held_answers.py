@@ -29,8 +29,10 @@ from catenary.stages.recorded import contradictions
 from catenary.stages.standing import sign
 from catenary.store import Store
 from catenary.store.tables import held_answers, receipts
+from tests.notes import QUESTION, TEA, made_notes
 from tests.serve.chains import Serving, serving, store_of
-from tests.test_applications import QUESTION, TEA, catenary, made_notes, table
+from tests.stages.mail import catenary
+from tests.test_applications import table
 
 CHAIN = """\
 schema: 1

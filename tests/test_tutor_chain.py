@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.serve.chains import serving
-from tests.stages.mail import command, environment
+from tests.stages.mail import catenary
 
 CHAIN = """\
 schema: 1
@@ -31,12 +30,6 @@ Names the gas: 2 of 2
 Says how warm: 0 of 1
   missing: the number 25 (± 2)
 Total: 2 of 3"""
-
-
-def catenary(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), cwd=folder, env=environment(), capture_output=True, text=True, timeout=300
-    )
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_applications import catenary
+from tests.stages.mail import catenary
 
 CHAIN = """\
 schema: 1

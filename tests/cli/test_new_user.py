@@ -13,7 +13,7 @@ from catenary.config import Home
 from catenary.data.shards import read_split
 from catenary.store import Store
 from tests.cli.conftest import Catenary
-from tests.test_applications import TEA
+from tests.notes import TEA
 
 DOCS = Path(__file__).parents[2] / "docs"
 CORRECTED = "绿茶用八十度的水，泡三分钟，不要超过五分钟。"

@@ -17,17 +17,11 @@ from catenary.server import gateway
 from catenary.stages import STAGES
 from catenary.store import Store
 from tests.cli.conftest import Catenary
-from tests.test_applications import QUESTION, TEA
+from tests.notes import NOTES, QUESTION, TEA
 
-CHAIN = """\
-schema: 1
-project: {name: notes, languages: [zh, en]}
-sources:
-  notes: {path: notes, licence: CC0-1.0}
-datasets:
-  notes: {from: [notes]}
-indexes:
-  notes: {kind: passages, from: notes}
+CHAIN = (
+    NOTES
+    + """\
 evaluations:
   asked: {index: notes, questions: questions.jsonl}
 releases:
@@ -42,6 +36,7 @@ releases:
 apps:
   notes: {kind: documents, index: notes}
 """
+)
 QUESTIONS = [
     {"question": QUESTION, "language": "zh", "evidence": ["八十度"]},
     {"question": "How do I repair a bicycle?", "language": "en", "evidence": []},

@@ -11,8 +11,9 @@ import pytest
 
 from catenary.access import ROLES, claim, grant, local_person, make_api_key, recording
 from tests.console.test_pages import token_of
+from tests.notes import QUESTION, made_notes
 from tests.serve.chains import serving, store_of
-from tests.test_applications import QUESTION, made_notes
+from tests.test_applications import CHAIN
 
 CALLERS = ("caller", "stranger")
 RUN = {"researcher", "data_engineer", "training_engineer", "app_developer"}
@@ -39,7 +40,7 @@ Sessions = dict[str, httpx.Client]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_notes(tmp_path_factory.mktemp("roles"))
+    return made_notes(tmp_path_factory.mktemp("roles"), CHAIN)
 
 
 @pytest.fixture(scope="module")

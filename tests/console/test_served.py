@@ -15,11 +15,12 @@ import pytest
 
 from tests.console.conftest import Violations, running
 from tests.console.test_pages import token_of
+from tests.notes import COFFEE, QUESTION, TEA
 from tests.serve.browser import HAS_BROWSER, Browser, browsers
 from tests.serve.chains import Serving, make_key, receipts, serving
 from tests.serve.upstream_server import UpstreamServer
 from tests.stages.mail import catenary, command, environment
-from tests.test_applications import CHAIN, COFFEE, QUESTION, TEA
+from tests.test_applications import CHAIN
 
 needs_browser = pytest.mark.skipif(not HAS_BROWSER, reason="needs chromium and chromedriver")
 AWAY = "How do I repair a bicycle?"

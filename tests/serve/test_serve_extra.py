@@ -13,9 +13,9 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.inference.writers import write_writer
+from tests.notes import QUESTION, TEA
 from tests.serve.chains import serving, upstream, write_chain
 from tests.stages.mail import catenary, command, environment
-from tests.test_applications import QUESTION, TEA
 
 ROOT = Path(__file__).parents[2]
 

@@ -18,20 +18,10 @@ from catenary.search import SearchIndex
 from catenary.stages import STAGES
 from catenary.store import Artifact, Store
 from tests.chain.craft import Quiet
-
-CHAIN = """\
-schema: 1
-project: {name: notes, languages: [zh, en]}
-sources:
-  notes: {path: notes, licence: CC0-1.0}
-datasets:
-  notes: {from: [notes]}
-indexes:
-  notes: {kind: passages, from: notes}
-"""
+from tests.notes import NOTES
 
 
-def made(folder: Path, chain: str = CHAIN) -> Artifact:
+def made(folder: Path, chain: str = NOTES) -> Artifact:
     (folder / "catenary.yaml").write_text(chain, "utf-8")
     with Store.open(Home.of(folder, {})) as store:
         done = run(plan(load(folder / "catenary.yaml", STAGES), store), store, Quiet())
@@ -80,7 +70,7 @@ def test_the_command_shows_passages(notes: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_neighbours_that_share_too_much_are_refused(notes: Path) -> None:
     with pytest.raises(InvalidInput, match="more than half"):
-        made(notes, CHAIN.replace("from: notes}\n", "from: notes, size: 200, overlap: 150}\n"))
+        made(notes, NOTES.replace("from: notes}\n", "from: notes, size: 200, overlap: 150}\n"))
 
 
 QUESTIONS = [
@@ -97,7 +87,7 @@ QUESTIONS = [
 def test_questions_are_asked_of_an_index_beside_a_control(notes: Path) -> None:
     lines = [json.dumps(one, ensure_ascii=False) for one in QUESTIONS]
     (notes / "questions.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
-    chain = CHAIN + "evaluations:\n  notes: {index: notes, questions: questions.jsonl}\n"
+    chain = NOTES + "evaluations:\n  notes: {index: notes, questions: questions.jsonl}\n"
     (notes / "catenary.yaml").write_text(chain, "utf-8")
     with Store.open(Home.of(notes, {})) as store:
         done = run(plan(load(notes / "catenary.yaml", STAGES), store), store, Quiet())

@@ -9,18 +9,13 @@ import pytest
 
 from catenary.search.knowledge import Knowledge
 from catenary.store import Artifact
+from tests.notes import NOTES
 from tests.serve.chains import serving, store_of
 from tests.stages.mail import catenary
 
-CHAIN = """\
-schema: 1
-project: {name: notes, languages: [zh, en]}
-sources:
-  notes: {path: notes, licence: CC0-1.0}
-datasets:
-  notes: {from: [notes]}
-indexes:
-  notes: {kind: passages, from: notes}
+CHAIN = (
+    NOTES
+    + """\
   facts: {kind: knowledge, from: notes}
 evaluations:
   plain: {index: notes, questions: questions.jsonl}
@@ -29,6 +24,7 @@ apps:
   notes: {kind: documents, index: notes, knowledge: facts}
   plain: {kind: documents, index: notes}
 """
+)
 QUESTION = "How do arrays of RAID grow?"
 DEFINED = "RAID is a way to keep data when a disk fails."
 ASKED = {"question": QUESTION, "language": "en", "evidence": ["a way to keep data"]}
