@@ -71,7 +71,14 @@ def service_at(url: str, secret: str | None) -> Service:
 
     @asynccontextmanager
     async def ask(path: str, body: Mapping[str, Any], key: ApiKey | None) -> AsyncIterator[Reply]:
-        from aiohttp import ClientError, ClientSession, ClientTimeout
+        from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
+
+        async def parts(answer: ClientResponse) -> AsyncIterator[bytes]:
+            try:
+                async for part in answer.content.iter_any():
+                    yield part
+            except ClientError as error:
+                raise ConnectionError(str(error)) from error
 
         limits = ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS)
         try:
@@ -79,7 +86,7 @@ def service_at(url: str, secret: str | None) -> Service:
                 ClientSession(timeout=limits) as session,
                 session.post(base + path, json=body, headers=headers) as answer,
             ):
-                yield answer.status, answer.content.iter_any()
+                yield answer.status, parts(answer)
         except ClientError as error:
             raise ConnectionError(str(error)) from error
 

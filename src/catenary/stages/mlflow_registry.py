@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import yaml
+from sqlalchemy.exc import SQLAlchemyError
 
 from catenary.errors import CatenaryError, InvalidInput
 from catenary.messages import say
@@ -39,6 +41,7 @@ MANNERS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
+_ONE = threading.Lock()  # two who sign at once would each make a version
 Columns = dict[str, str]
 # The stage that made what is released → its columns in, its columns out.
 SIGNATURES: dict[str, tuple[Columns, Columns]] = {
@@ -58,12 +61,15 @@ def asked(environ: Mapping[str, str] | None = None) -> bool:
 
 
 def report(store: Store, release: Artifact) -> str | None:
-    """Register where that is asked for; the sentence to show, None where it is not. Raises nothing."""
+    """Register where that is asked for; the sentence to show, None where it is not.
+
+    A registry that is away or refuses is told of in that sentence, and raises nothing.
+    """
     if not asked():
         return None
     try:
         name, version = registered(store, release)
-    except Exception as error:  # whatever a server or its client does
+    except _expected() as error:
         told = error.got or error if isinstance(error, CatenaryError) else str(error) or type(error).__name__
         first = str(told).splitlines()[0][:200]
         return say("MLflow was not told ({error}); `catenary register` tells it later.", error=first)
@@ -75,7 +81,7 @@ def registered(store: Store, release: Artifact) -> tuple[str, str]:
 
     Raises InvalidInput without MLflow, and whatever its client raises.
     """
-    with _manners():
+    with _ONE, _manners():
         client = _client()
         name = registered_name(store, release)
         tags = _tags(store, release)
@@ -100,6 +106,16 @@ def registered_name(store: Store, release: Artifact) -> str:
     if not rows:
         return f"catenary.{release.id[:12]}"
     return f"{rows[-1].chain}.{rows[-1].link.partition('.')[2]}"
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """What a registry that is away, broken or of another mind ends in: errors of MLflow, the network, its database."""
+    ours = (CatenaryError, OSError, SQLAlchemyError)
+    try:
+        from mlflow.exceptions import MlflowException
+    except ImportError:
+        return ours
+    return (*ours, MlflowException)
 
 
 def _client() -> Any:
