@@ -146,3 +146,22 @@ def test_what_is_no_index_is_told(tmp_path: Path) -> None:
     (tmp_path / "search.json").write_text('{"format": 99}')
     with pytest.raises(InvalidInput, match="another version"):
         SearchIndex.open(tmp_path)
+
+
+def test_the_files_are_the_same_by_one_process_and_by_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catenary.search.build.CHARACTERS_AT_ONCE", 100)
+    documents = {
+        f"{name}-{at}": f"{text}\n\n第 {at} 份" for at in range(12) for name, text in DOCUMENTS.items()
+    }
+    told = [built(tmp_path / str(workers), documents, workers=workers) for workers in (1, 2)]
+    assert told[0] == told[1]
+    assert bytes_in(tmp_path / "1") == bytes_in(tmp_path / "2")
+    later = {name: text for name, text in documents.items() if name != "apt-5"} | {
+        "apt-5b": "# 新\n\n换了。\n"
+    }
+    before = SearchIndex.open(tmp_path / "1")
+    assert built(tmp_path / "again", later, before=before, workers=2).new == 1
+    built(tmp_path / "anew", later)
+    assert bytes_in(tmp_path / "again") == bytes_in(tmp_path / "anew")

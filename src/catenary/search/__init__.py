@@ -2,7 +2,8 @@
 
     chunk    a document → passages along its headings, paragraphs and sentences, each with its place
     terms    a text → the words it is found by: Chinese ones are jieba's, Latin ones lose their endings
-    build    passages → files: postings, vectors where a model makes some; what did not change is taken over
+    count    texts → their passages and the words in each, in any process
+    build    those → files: postings, vectors where a model makes some; what did not change is taken over
     index    those files, mapped into memory → the best passages for a question (BM25, vectors, both)
     bars     whether these passages answer it
     quotes   the sentences that do, word for word

@@ -8,9 +8,9 @@ word behind. The files are the same, to the bit, with an earlier index and witho
 from __future__ import annotations
 
 import json
-from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from catenary.data.streamed import streamed
 from catenary.progress import SILENT, Progress
-from catenary.search.chunk import ChunkSettings, chunks, is_wide
+from catenary.search.chunk import ChunkSettings, is_wide
+from catenary.search.count import Counted, Texts, counted, ready
 from catenary.search.files import (
     DOCUMENTS,
     DOCUMENTS_FILE,
@@ -32,9 +34,9 @@ from catenary.search.files import (
     VECTORS_FILE,
 )
 from catenary.search.index import SearchIndex
-from catenary.search.terms import stemmed, words
+from catenary.search.terms import stemmed
 
-TOKENS_AT_ONCE = 1 << 21
+CHARACTERS_AT_ONCE = 1 << 20
 EMBEDDED_AT_ONCE = 256
 COLUMNS = ("id", "source", "file", "offset", "licence", "text")
 Ints = npt.NDArray[np.int64]
@@ -72,17 +74,18 @@ def build_search(
     *,
     embed: Embed | None = None,
     before: SearchIndex | None = None,
+    workers: int = 1,
     progress: Progress = SILENT,
 ) -> Built:
-    """Write an index of `documents` (with COLUMNS) into the folder `out`."""
+    """Write an index of `documents` (with COLUMNS) into the folder `out`, by up to `workers` processes."""
     settings = settings or Indexed()
     if before is not None and before.told["chunk"] != asdict(settings.chunk):
         before = None
     made = _Making(out, settings.chunk, before)
     progress.begin("indexing", None, "characters")
-    with made:
-        for batch in documents:
-            progress.advance(made.add(batch.select(COLUMNS)))
+    with made, closing(streamed(made.pieces(documents), counted, workers, prepare=ready)) as pieces:
+        for piece, told in pieces:
+            progress.advance(made.add(piece, told))
     terms, postings = made.postings()
     (out / TERMS_FILE).write_text("".join(f"{term}\n" for term in terms), "utf-8")
     for name, values in postings.items():
@@ -99,7 +102,7 @@ def build_search(
         kept=made.kept,
         gone=0 if before is None else before.told["documents"] - made.kept,
     )
-    told: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "format": FORMAT,
         "chunk": asdict(settings.chunk),
         "embedding": settings.embedding,
@@ -108,8 +111,17 @@ def build_search(
         "passages": built.passages,
         "terms": built.terms,
     }
-    (out / SETTINGS_FILE).write_text(json.dumps(told, indent=2, sort_keys=True) + "\n", "utf-8")
+    (out / SETTINGS_FILE).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", "utf-8")
     return built
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some documents of a batch: the passages that the earlier index has of each; the batch, with its last ones."""
+
+    known: tuple[range | None, ...]
+    characters: int
+    batch: pa.RecordBatch | None = None
 
 
 class _Making:
@@ -122,11 +134,10 @@ class _Making:
         self.moved = np.full(0 if before is None else before.told["passages"], -1, np.int64)
         self._words: defaultdict[str, int] = defaultdict()
         self._words.default_factory = self._words.__len__
-        self._ids = array("I")
-        self._ends = array("Q")
-        self._fresh: list[int] = []  # the passages whose words are counted anew
-        self._wide: list[bool] = []
-        self._counted: list[tuple[Ints, Ints]] = []
+        self._wide: list[npt.NDArray[np.bool_]] = []
+        self._counted: list[tuple[Ints, npt.NDArray[np.int32]]] = []
+        self._firsts: list[int] = []  # of a batch that is not written yet
+        self._rows: list[pa.RecordBatch] = []
         self._documents = pa.OSFile(str(out / DOCUMENTS_FILE), "wb")
         self._passages = pa.OSFile(str(out / PASSAGES_FILE), "wb")
         self._document_rows = pa.ipc.new_file(self._documents, DOCUMENTS)
@@ -139,76 +150,79 @@ class _Making:
         for one in (self._document_rows, self._passage_rows, self._documents, self._passages):
             one.close()
 
-    def add(self, batch: pa.RecordBatch) -> int:
-        """Write a batch's documents and passages; how many characters that were."""
-        firsts: list[int] = []
-        rows: dict[str, list[Any]] = {name: [] for name in PASSAGES.names}
-        characters = 0
-        for id, text in zip(batch.column("id").to_pylist(), batch.column("text").to_pylist(), strict=True):
-            firsts.append(self.passages)
-            known = None if self.before is None else self.before.passages_of(id)
-            if known is None:
-                self._cut(text, rows)
+    def pieces(self, documents: Iterable[pa.RecordBatch]) -> Iterator[tuple[_Piece, Texts | None]]:
+        """What is to be done, a part of a batch at a time: the documents there, and those texts that are new."""
+        for batch in documents:
+            told = batch.select(COLUMNS)
+            known: list[range | None] = []
+            texts: list[str] = []
+            characters = held = 0
+            for id, text in zip(told.column("id").to_pylist(), told.column("text").to_pylist(), strict=True):
+                if held >= CHARACTERS_AT_ONCE:
+                    yield _Piece(tuple(known), characters), Texts(tuple(texts), self.chunk)
+                    known, texts, characters, held = [], [], 0, 0
+                known.append(None if self.before is None else self.before.passages_of(id))
+                characters += len(text)
+                if known[-1] is None:
+                    texts.append(text)
+                    held += len(text)
+            yield _Piece(tuple(known), characters, told), Texts(tuple(texts), self.chunk) if texts else None
+
+    def add(self, piece: _Piece, counted: Counted | None) -> int:
+        """Take in a piece; what its batch holds is written with the last one. How many characters it has."""
+        new = 0  # of the piece's new documents, and the first of their passages that is not placed yet
+        at = 0
+        places: list[Ints] = []
+        for old in piece.known:
+            self._firsts.append(self.passages)
+            if old is None:
+                assert counted is not None
+                size = counted.of_text[new]
+                self._place(counted.passages.slice(at, size), counted.wide[at : at + size])
+                places.append(np.arange(self.passages - size, self.passages))
+                new, at = new + 1, at + size
             else:
-                self._take_over(known, rows)
+                assert self.before is not None
+                rows = pa.RecordBatch.from_pylist([self.before.row(one) for one in old], PASSAGES)
+                self._place(rows, np.array([is_wide(text) for text in rows["text"].to_pylist()], np.bool_))
+                self.moved[old.start : old.stop] = np.arange(self.passages - len(old), self.passages)
+                self.kept += 1
             self.documents += 1
-            characters += len(text)
-        self.characters += characters
-        told = batch.append_column("first", pa.array(firsts, pa.int64())).select(DOCUMENTS.names)
+        if counted is not None and len(counted.keys):
+            numbers = np.fromiter(map(self._words.__getitem__, counted.words), np.int64, len(counted.words))
+            passages = np.concatenate(places)[counted.keys & 0xFFFFFFFF]
+            self._counted.append((numbers[counted.keys >> 32] << 32 | passages, counted.counts))
+        self.characters += piece.characters
+        if piece.batch is not None:
+            self._write(piece.batch)
+        return piece.characters
+
+    def _place(self, rows: pa.RecordBatch, wide: npt.NDArray[np.bool_]) -> None:
+        document = pa.array(np.full(len(rows), self.documents))
+        self._rows.append(rows.set_column(0, PASSAGES.field("document"), document))
+        self._wide.append(wide)
+        self.passages += len(rows)
+
+    def _write(self, batch: pa.RecordBatch) -> None:
+        told = batch.append_column("first", pa.array(self._firsts, pa.int64())).select(DOCUMENTS.names)
         self._document_rows.write_batch(told.cast(DOCUMENTS))
-        self._passage_rows.write_batch(pa.record_batch(rows, schema=PASSAGES))
-        return characters
-
-    def _cut(self, text: str, rows: Mapping[str, list[Any]]) -> None:
-        number = self._words.__getitem__
-        for chunk in chunks(text, self.chunk):
-            values = (self.documents, chunk.start, chunk.end, list(chunk.headings), chunk.text)
-            for name, value in zip(PASSAGES.names, values, strict=True):
-                rows[name].append(value)
-            self._ids.extend(map(number, words(" ".join((*chunk.headings, chunk.text)))))
-            self._ends.append(len(self._ids))
-            self._fresh.append(self.passages)
-            self._wide.append(is_wide(chunk.text))
-            self.passages += 1
-            if len(self._ids) >= TOKENS_AT_ONCE:
-                self._count()
-
-    def _take_over(self, known: range, rows: Mapping[str, list[Any]]) -> None:
-        assert self.before is not None
-        self.kept += 1
-        for old in known:
-            row = self.before.row(old)
-            for name in PASSAGES.names:
-                rows[name].append(self.documents if name == "document" else row[name])
-            self.moved[old] = self.passages
-            self._wide.append(is_wide(row["text"]))
-            self.passages += 1
-
-    def _count(self) -> None:
-        """How often each word stands in each passage, of the words held; then hold none."""
-        if not self._ends:
-            return
-        ends = np.frombuffer(self._ends, np.uint64).astype(np.int64)
-        sizes = np.diff(ends, prepend=0)
-        passages = np.repeat(np.array(self._fresh, np.int64), sizes)
-        ids = np.frombuffer(self._ids, np.uint32).astype(np.int64)
-        keys, counts = np.unique(ids << 32 | passages, return_counts=True)
-        self._counted.append((keys, counts.astype(np.int64)))
-        self._ids, self._ends, self._fresh = array("I"), array("Q"), []
+        rows = pa.Table.from_batches(self._rows, PASSAGES).combine_chunks().to_batches()
+        self._passage_rows.write_batch(rows[0] if rows else pa.RecordBatch.from_pylist([], PASSAGES))
+        self._firsts, self._rows = [], []
 
     def postings(self) -> tuple[list[str], dict[str, npt.NDArray[Any]]]:
         """The terms in their order, and the arrays of `files.py`."""
-        self._count()
         new_terms = [stemmed(word) for word in self._words]
         old_terms: list[str] = [] if self.before is None else self.before.terms
         numbered = {term: number for number, term in enumerate(sorted({*new_terms, *old_terms}))}
-        counted = [(_renumbered(keys, new_terms, numbered), counts) for keys, counts in self._counted]
+        table = _table(new_terms, numbered)
+        counted = [(_renumbered(keys, table), counts) for keys, counts in self._counted]
         if self.before is not None:
             keys, counts = self.before.all_postings()
             passages = self.moved[keys & 0xFFFFFFFF]
             kept = passages >= 0
             keys = (keys[kept] >> 32 << 32) | passages[kept]
-            counted.append((_renumbered(keys, old_terms, numbered), counts[kept]))
+            counted.append((_renumbered(keys, _table(old_terms, numbered)), counts[kept]))
         keys = np.concatenate([np.zeros(0, np.int64), *(keys for keys, _ in counted)])
         counts = np.concatenate([np.zeros(0, np.int64), *(counts for _, counts in counted)])
         order = np.argsort(keys, kind="stable")
@@ -217,19 +231,23 @@ class _Making:
         counts = np.add.reduceat(counts, firsts) if len(firsts) else counts
         keys = keys[firsts]
         lengths = np.bincount(keys & 0xFFFFFFFF, weights=counts, minlength=self.passages)
-        used, starts = np.unique(keys >> 32, return_index=True)  # a term that nothing has any more is none
+        starts = np.flatnonzero(np.diff(keys >> 32, prepend=-1))
+        used = keys[starts] >> 32  # a term that nothing has any more is none
         names = list(numbered)
         return [names[number] for number in used.tolist()], {
             "starts": np.append(starts, len(keys)).astype(np.int64),
             "passages": (keys & 0xFFFFFFFF).astype(np.uint32),
             "counts": np.minimum(counts, 0xFFFF).astype(np.uint16),
-            "wide": np.array(self._wide, np.bool_),
+            "wide": np.concatenate([np.zeros(0, np.bool_), *self._wide]),
             "lengths": lengths.astype(np.uint32),
         }
 
 
-def _renumbered(keys: Ints, names: Sequence[str], numbered: Mapping[str, int]) -> Ints:
-    table = np.fromiter((numbered[name] for name in names), np.int64, len(names))
+def _table(names: Sequence[str], numbered: Mapping[str, int]) -> Ints:
+    return np.fromiter((numbered[name] for name in names), np.int64, len(names))
+
+
+def _renumbered(keys: Ints, table: Ints) -> Ints:
     renumbered: Ints = (table[keys >> 32] << 32) | (keys & 0xFFFFFFFF)
     return renumbered
 

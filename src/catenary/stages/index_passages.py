@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from catenary.search import SearchIndex
 
-BYTES_PER_SECOND = 2e6
+BYTES_PER_SECOND = 3e6
 PASSAGES_EMBEDDED_PER_SECOND = 30
 BYTES_OF_PASSAGE = 600
 Split = Literal["train", "valid", "test"]
@@ -59,6 +59,7 @@ def check(settings: PassageSettings, inputs: Mapping[str, Any]) -> None:
 def run(work: Work[PassageSettings]) -> Mapping[str, Any]:
     from dataclasses import asdict
 
+    from catenary.data.executor import cores
     from catenary.search import ChunkSettings, Indexed, build_search
 
     settings = work.settings
@@ -73,6 +74,7 @@ def run(work: Work[PassageSettings]) -> Mapping[str, Any]:
         ),
         embed=None if embedder is None else _embed(embedder.path, settings.threads),
         before=_before(work),
+        workers=cores(),
         progress=work.progress,
     )
     told = asdict(built)
