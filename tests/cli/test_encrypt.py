@@ -58,6 +58,61 @@ def test_a_whole_chain_is_encrypted_and_works_on(
     assert not list(objects.rglob("*.lock"))
 
 
+@pytest.fixture
+def encrypted(catenary: Catenary, signed_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a chain whose objects are encrypted; the key lies elsewhere."""
+    (tmp_path / "plain").mkdir()
+    monkeypatch.setenv("CATENARY_PLAIN", str(tmp_path / "plain"))
+    key = tmp_path / "elsewhere.key"
+    assert catenary(signed_copy, "encrypt", "key", str(key)).code == 0
+    monkeypatch.setenv("CATENARY_OBJECT_KEY_FILE", str(key))
+    assert catenary(signed_copy, "encrypt", "on").code == 0
+    return signed_copy
+
+
+def test_a_release_moves_as_before_and_nothing_becomes_plain(catenary: Catenary, encrypted: Path) -> None:
+    assert catenary(encrypted, "move", "kind", "staging").code == 0
+    assert "staging" in catenary(encrypted, "ask", "kind", OFFER).err
+    assert catenary(encrypted, "move", "kind", "production").code == 0
+    assert catenary(encrypted, "ask", "kind", OFFER).code == 0
+    assert catenary(encrypted, "move", "kind", "withdrawn", "--why", "wrong licence").code == 0
+    assert "withdrawn" in catenary(encrypted, "ask", "kind", OFFER).err
+    assert catenary(encrypted, "encrypt", "status", "--json").json["plain"] == 0
+    assert catenary(encrypted, "verify").code == 0
+
+
+def test_a_home_that_moves_takes_no_key_with_it(
+    catenary: Catenary, encrypted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = (tmp_path / "elsewhere.key").read_bytes().strip()
+    there = encrypted.rename(tmp_path / "another machine")
+    assert not any(key in path.read_bytes() for path in there.rglob("*") if path.is_file())
+    assert catenary(there, "verify").code == 0
+    assert "offer" in catenary(there, "ask", "kind", OFFER).out
+    assert "mail.csv" in catenary(there, "trace", "--last").out
+    assert catenary(there, "encrypt", "status", "--json").json["plain"] == 0
+    monkeypatch.delenv("CATENARY_OBJECT_KEY_FILE")
+    for command in (("verify",), ("ask", "kind", OFFER), ("move", "kind", "staging"), ("show", "kind")):
+        refused = catenary(there, *command)
+        assert refused.code == 4
+        assert "no key is set" in refused.err
+
+
+def test_a_picture_is_written_in_plain_where_it_is_asked_for(
+    catenary: Catenary, encrypted: Path, tmp_path: Path
+) -> None:
+    told = catenary(encrypted, "show", "models.kind").flat
+    assert "--pictures FOLDER" in told
+    written = catenary(encrypted, "show", "models.kind", "--pictures", str(tmp_path / "pictures"))
+    assert written.code == 0
+    [*pictures] = (tmp_path / "pictures").iterdir()
+    assert pictures
+    for picture in pictures:
+        assert picture.read_text("utf-8").lstrip().startswith("<")
+        assert picture.name in written.out
+    assert catenary(encrypted, "encrypt", "status", "--json").json["plain"] == 0
+
+
 def test_only_who_may_encrypt_does(
     catenary: Catenary, signed_copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

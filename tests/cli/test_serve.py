@@ -68,6 +68,19 @@ def test_it_lives_and_is_ready(http: httpx.Client) -> None:
     assert [model["id"] for model in http.get("/v1/models").json()["data"]] == ["kind"]
 
 
+def test_nobody_encrypts_what_is_served(
+    http: httpx.Client, catenary: Catenary, served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert catenary(served, "encrypt", "key", str(tmp_path / "key")).code == 0
+    monkeypatch.setenv("CATENARY_OBJECT_KEY_FILE", str(tmp_path / "key"))
+    refused = catenary(served, "encrypt", "on")
+    assert refused.code == 4
+    assert "other processes have them open" in refused.err
+    assert "not encrypted" in catenary(served, "encrypt", "status").out
+    assert "objects.encrypt" not in catenary(served, "audit", "log").out
+    assert http.post("/v1/classify", json={"model": "kind", "input": [OFFER]}).status_code == 200
+
+
 def test_an_answer_leaves_a_receipt_that_can_be_traced(
     http: httpx.Client, catenary: Catenary, served: Path
 ) -> None:

@@ -17,6 +17,7 @@ from catenary.errors import CatenaryError, Damaged, InvalidInput, Refused
 from catenary.store import Artifact, Store
 from catenary.store.encryption import KEYRING, key_in, make_key
 from catenary.store.erasures import leftover
+from catenary.store.objects import locked
 from tests.store.killing import lines_of
 from tests.store.making import make
 
@@ -250,6 +251,49 @@ def test_gc_and_doctor_know_of_it(store: Store) -> None:
     assert not gone.folder.exists()
     assert store.doctor() == []
     assert store.verify() == []
+
+
+def test_nobody_encrypts_what_another_process_has_open(store: Store, home: Home) -> None:
+    artifact = secret(store, 1)
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom catenary.config import Home\n"
+        "from catenary.store import Store\nhome = Path(sys.argv[1])\n"
+        "with Store.open(Home(home, f'sqlite:///{home}/catalog.db')):\n"
+        "    print('open', flush=True)\n    sys.stdin.read()\n"
+    )
+    server = subprocess.Popen(
+        [sys.executable, "-c", code, str(home.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert server.stdout is not None
+    try:
+        assert server.stdout.readline() == b"open\n"
+        with pytest.raises(Refused, match="other processes have them open") as refused:
+            store.encrypt("on")
+        assert str(server.pid) in str(refused.value)
+        assert store.encryption() is None
+    finally:
+        server.kill()
+        server.communicate()
+    assert list((home.path / "locks").glob(f"open-{server.pid}-*"))  # it died without a word
+    store.encrypt("on")
+    assert not list((home.path / "locks").glob(f"open-{server.pid}-*"))
+    readable(store, artifact)
+
+
+def test_nobody_opens_what_is_being_encrypted(store: Store, home: Home) -> None:
+    artifact = secret(store, 1)
+    with locked(home.path, "encryption") as mine:
+        assert mine
+        with pytest.raises(Refused, match="being encrypted or decrypted"):
+            Store.open(home)
+        with pytest.raises(Refused, match="Another process is encrypting"):
+            store.encrypt("on")
+    with Store.open(home) as another:  # the file of the lock is there still, and nobody holds it
+        readable(another, artifact)
+    store.encrypt("on")
+    with Store.open(home) as another:
+        readable(another, artifact)
+    assert len(list((home.path / "locks").glob("open-*"))) == 1  # the store that is open
 
 
 @pytest.mark.slow

@@ -21,8 +21,10 @@ from catenary.cli.options import (
     set_option,
 )
 from catenary.errors import NotFound
+from catenary.files import make_folder, write_whole
 from catenary.messages import say
 from catenary.store import Artifact
+from catenary.store.encrypted_file import is_encrypted
 
 
 @click.command(
@@ -33,8 +35,15 @@ from catenary.store import Artifact
 @click.argument("what")
 @file_option
 @set_option
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=say("Write its pictures into this folder, in plain where its files are encrypted."),
+)
 @json_option
-def command(what: str, file: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+def command(
+    what: str, file: Path | None, overrides: tuple[str, ...], pictures: Path | None, as_json: bool
+) -> None:
     chain = load_chain(file, overrides)
     with open_store(chain) as store:
         named = [link for link in chain.links if what in (link.name, link.full_name)]
@@ -56,6 +65,8 @@ def command(what: str, file: Path | None, overrides: tuple[str, ...], as_json: b
             {one.name: one.value for one in store.metrics(runs[0].id) if one.step is None} if runs else {}
         )
         links = [f"{row.chain}: {row.link}" for row in store.links_to(artifact.id)]
+        if pictures is not None:
+            _write_pictures(artifact, pictures)
     if as_json:
         print_json(
             {
@@ -92,8 +103,15 @@ def command(what: str, file: Path | None, overrides: tuple[str, ...], as_json: b
             )
         for name, figure in figures.items():
             console.print(f"     {name}  {render.number(figure)}", markup=False)
-    for picture in _pictures(artifact):
-        console.print(f"{say('picture')}: {picture}", markup=False, soft_wrap=True)
+    for name in _pictures(artifact):
+        lies = artifact.folder / name
+        if pictures is not None:
+            place = str(pictures / name)
+        elif is_encrypted(lies):
+            place = f"{name}  " + say("encrypted; `--pictures FOLDER` writes it in plain")
+        else:
+            place = str(lies)
+        console.print(f"{say('picture')}: {place}", markup=False, soft_wrap=True)
 
 
 def _preferred(what: str, names: list[str]) -> str:
@@ -131,5 +149,11 @@ def _plain(value: Any) -> str:
     return text if len(text) <= 160 else text[:159] + "…"
 
 
-def _pictures(artifact: Artifact) -> list[Path]:
-    return [artifact.folder / name for name in artifact.manifest.files if name.endswith((".svg", ".html"))]
+def _pictures(artifact: Artifact) -> list[str]:
+    return [name for name in artifact.manifest.files if name.endswith((".svg", ".html"))]
+
+
+def _write_pictures(artifact: Artifact, folder: Path) -> None:
+    for name in _pictures(artifact):
+        make_folder((folder / name).parent)
+        write_whole(folder / name, (artifact.path / name).read_bytes())

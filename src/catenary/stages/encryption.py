@@ -17,9 +17,11 @@ from catenary.store.runs import living
 def set_encryption(
     store: Store, how: Change, new_key: bytes | None = None, progress: Progress = SILENT
 ) -> None:
-    """Turn it on or off, or rotate a key. Raises Refused without the right, or while a run is alive."""
+    """Turn it on or off, or rotate a key. Raises Refused without the right, while a run is alive, or a server, a
+    console or another command has the objects open."""
     who = local_person()
     outer_key()  # said before anything is recorded
+    store.require_alone()
     with recording(store.engine, store.home) as log:
         claim(log, who)
         require(log.connection, who, "encrypt")

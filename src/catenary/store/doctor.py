@@ -12,6 +12,7 @@ from sqlalchemy import Engine, exists, select
 
 from catenary.db import reading, writing
 from catenary.findings import Finding
+from catenary.store import in_use
 from catenary.store.catalog import artifact_row, artifact_rows, forget
 from catenary.store.commit import adopt
 from catenary.store.encryption import has_keyring, keyring
@@ -49,6 +50,7 @@ def doctor(engine: Engine, home: Path) -> list[Finding]:
     done += _enter_objects(engine, home)
     done += _drop_rows(engine, home)
     done += _clear_work(engine, home)
+    in_use.others(home, None)  # for its clearing away
     done += [
         Finding("What a killed process had decrypted into memory is cleared away.")
         for _ in range(clear_plain())

@@ -14,13 +14,17 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from catenary.errors import Damaged, Refused
 from catenary.progress import SILENT, Progress
 from catenary.store.encryption import Keyring, has_keyring, keyring, outer_key, write_keyring
+from catenary.store.in_use import ENCRYPTION, require_alone
 from catenary.store.object_files import Encryption, recode, states
-from catenary.store.objects import all_objects, locked, read_object, scratch_folder
+from catenary.store.objects import LOCKS, all_objects, locked, read_object, scratch_folder
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 Change = Literal["on", "off", "rotate", "renew"]
 
@@ -39,27 +43,38 @@ def state(home: Path) -> Encryption | None:
     return Encryption(ring.on, **counts)
 
 
-def change(home: Path, how: Change, new_key: bytes | None = None, progress: Progress = SILENT) -> None:
-    """Change what the list of keys says, then the files. Raises Refused where another process is at it."""
-    with locked(home, "encryption") as mine:
+def change(
+    home: Path,
+    how: Change,
+    new_key: bytes | None = None,
+    progress: Progress = SILENT,
+    *,
+    here: BaseFileLock | None = None,
+) -> None:
+    """Change what the list of keys says, then the files. Raises Refused where other processes than `here` (as
+    `in_use.enter` gave it) have the home open, or one of them is at it."""
+    with locked(home, ENCRYPTION) as mine:
         if not mine:
             raise Refused(
                 "Another process is encrypting or decrypting the objects.", next="catenary encrypt status"
             )
+        require_alone(home, here)
         outer = outer_key()
         if how == "on" and not has_keyring(home):
             write_keyring(home, Keyring(True, {}).with_new_key(), outer)
         ring = keyring(home, outer)
         if how == "rotate":
             write_keyring(home, ring, new_key or outer)
-            return
-        if how == "renew":
-            ring = ring.with_new_key()
-            write_keyring(home, ring, outer)
-        elif ring.on != (how == "on"):
-            ring = Keyring(how == "on", ring.keys)
-            write_keyring(home, ring, outer)
-        _apply(home, ring, progress)
+        else:
+            _apply(home, _changed(home, how, ring, outer), progress)
+    (home / LOCKS / ENCRYPTION).unlink(missing_ok=True)
+
+
+def _changed(home: Path, how: Change, ring: Keyring, outer: bytes) -> Keyring:
+    new = ring.with_new_key() if how == "renew" else Keyring(how == "on", ring.keys)
+    if new != ring:
+        write_keyring(home, new, outer)
+    return new
 
 
 def _apply(home: Path, ring: Keyring, progress: Progress) -> None:

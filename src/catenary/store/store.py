@@ -24,6 +24,7 @@ from catenary.store import (
     encrypting,
     erasures,
     held,
+    in_use,
     lineage,
     objects,
     receipts,
@@ -60,12 +61,14 @@ class Store:
         self.home = home
         self.engine = engine
         self._living: dict[int, BaseFileLock] = {}
+        self._here = in_use.enter(home.path)
 
     @classmethod
     def open(cls, home: Home, *, create: bool = True) -> Store:
         """Open the store of `home`, bring its catalog up to date, and mark runs whose process died.
 
-        Raises NotFound when there is none and `create` is False; Refused when a newer Catenary wrote it.
+        Raises NotFound when there is none and `create` is False; Refused when a newer Catenary wrote it, or a process
+        encrypts or decrypts its objects.
         """
         if not home.path.is_dir():
             if not create:
@@ -90,6 +93,7 @@ class Store:
         for lock in self._living.values():
             lock.release()
         self.engine.dispose()
+        in_use.leave(self._here)
 
     def __enter__(self) -> Self:
         return self
@@ -230,7 +234,11 @@ class Store:
         self, how: encrypting.Change, new_key: bytes | None = None, progress: Progress = SILENT
     ) -> None:
         """Turn encryption on or off, or rotate a key: see `encrypting.py`. Killed at any point, say it again."""
-        encrypting.change(self.home.path, how, new_key, progress)
+        encrypting.change(self.home.path, how, new_key, progress, here=self._here)
+
+    def require_alone(self) -> None:
+        """Raises Refused while another process has this home open."""
+        in_use.require_alone(self.home.path, self._here)
 
     # erasures
 
