@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,11 @@ def test_a_home_that_moves_takes_no_key_with_it(
     catenary: Catenary, encrypted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = (tmp_path / "elsewhere.key").read_bytes().strip()
+    assert catenary(encrypted, "ask", "kind", OFFER).code == 0
     there = encrypted.rename(tmp_path / "another machine")
+    catalog = b"".join(path.read_bytes() for path in (there / ".catenary").glob("catalog.db*"))
+    assert json.dumps(OFFER)[1:-1].encode() not in catalog
+    assert OFFER[:40] in catenary(there, "trace", "--last").flat
     assert not any(key in path.read_bytes() for path in there.rglob("*") if path.is_file())
     assert catenary(there, "verify").code == 0
     assert "offer" in catenary(there, "ask", "kind", OFFER).out

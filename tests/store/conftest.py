@@ -9,6 +9,7 @@ import pytest
 
 from catenary.config import Home
 from catenary.store import Store
+from catenary.store.encryption import make_key
 from tests.store.postgres import new_database
 
 
@@ -28,3 +29,15 @@ def store(home: Home) -> Iterator[Store]:
     """An empty store."""
     with Store.open(home) as opened:
         yield opened
+
+
+@pytest.fixture
+def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The outer key of encrypted objects, set as a user sets it; plain files go to a folder of the test."""
+    path = tmp_path / "object.key"
+    make_key(path)
+    monkeypatch.delenv("CATENARY_OBJECT_KEY", raising=False)
+    monkeypatch.setenv("CATENARY_OBJECT_KEY_FILE", str(path))
+    (tmp_path / "plain").mkdir()
+    monkeypatch.setenv("CATENARY_PLAIN", str(tmp_path / "plain"))
+    return path

@@ -24,16 +24,7 @@ from tests.store.making import make
 SECRET = "酒店很好，下次还来。" * 20
 
 
-@pytest.fixture(autouse=True)
-def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The outer key, set as a user sets it; plain files go to a folder of the test."""
-    path = tmp_path / "object.key"
-    make_key(path)
-    monkeypatch.delenv("CATENARY_OBJECT_KEY", raising=False)
-    monkeypatch.setenv("CATENARY_OBJECT_KEY_FILE", str(path))
-    (tmp_path / "plain").mkdir()
-    monkeypatch.setenv("CATENARY_PLAIN", str(tmp_path / "plain"))
-    return path
+pytestmark = pytest.mark.usefixtures("key")
 
 
 @pytest.fixture

@@ -6,12 +6,13 @@
     change(home, "off")                  # plain again
 
 Ids and manifests say what the plain bytes are, so none of it changes one. Each change is first one atomic write of the
-list of keys, which says what every file shall be; then the files follow, one at a time. Killed in between, some are
-as they were, all can be read, and `apply` goes on.
+list of keys, which says what every file shall be; then the files follow, one at a time, and the texts in the catalog.
+Killed in between, some are as they were, all can be read, and the same change said again goes on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -50,9 +51,12 @@ def change(
     progress: Progress = SILENT,
     *,
     here: BaseFileLock | None = None,
+    texts: Callable[[], None] = lambda: None,
 ) -> None:
-    """Change what the list of keys says, then the files. Raises Refused where other processes than `here` (as
-    `in_use.enter` gave it) have the home open, or one of them is at it."""
+    """Change what the list of keys says, then the files, then with `texts` what the catalog keeps.
+
+    Raises Refused where other processes than `here` (as `in_use.enter` gave it) have the home open, or one is at it.
+    """
     with locked(home, ENCRYPTION) as mine:
         if not mine:
             raise Refused(
@@ -67,6 +71,7 @@ def change(
             write_keyring(home, ring, new_key or outer)
         else:
             _apply(home, _changed(home, how, ring, outer), progress)
+            texts()
     (home / LOCKS / ENCRYPTION).unlink(missing_ok=True)
 
 

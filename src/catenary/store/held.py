@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from catenary.db import now
+from catenary.store.sealed_text import each_text, opened, sealed
 from catenary.store.tables import held_answers, receipts
 
 Decision = Literal["approved", "edited", "refused", "forgotten"]
@@ -54,7 +56,7 @@ def add_held(connection: Connection, waiting: Collection[Held]) -> None:
             "at": one.at,
             "app": one.app,
             "role": one.role,
-            "draft": one.draft,
+            "draft": sealed(connection, one.receipt_id, one.draft),
             "envelope": None,
         }
         for one in waiting
@@ -66,7 +68,7 @@ def add_held(connection: Connection, waiting: Collection[Held]) -> None:
 def held_row(connection: Connection, receipt_id: str) -> Held | None:
     """What waits or waited under this receipt; None where the answer was never held."""
     found = connection.execute(select(held_answers).where(held_answers.c.receipt_id == receipt_id)).first()
-    return None if found is None else Held(*found)
+    return None if found is None else _held(connection, found)
 
 
 def held_rows(connection: Connection, *, waiting: bool = False, prefix: str = "") -> list[Held]:
@@ -76,7 +78,11 @@ def held_rows(connection: Connection, *, waiting: bool = False, prefix: str = ""
     if not waiting:
         decided = ours.where(held_answers.c.decision.is_not(None))
         rows += connection.execute(decided.order_by(held_answers.c.decided_at.desc()))
-    return [Held(*row) for row in rows]
+    return [_held(connection, row) for row in rows]
+
+
+def _held(connection: Connection, row: Row[Any]) -> Held:
+    return Held(**{**row._asdict(), "draft": opened(connection, row.receipt_id, row.draft)})
 
 
 def keep_decision(
@@ -95,7 +101,8 @@ def keep_decision(
     told = {"person": person, "key_id": key_id, "envelope": dict(envelope), "why": why, "decided_at": now()}
     changed = connection.execute(update(held_answers).where(*waiting).values(decision=decision, **told))
     if changed.rowcount == 1:
-        connection.execute(update(receipts).where(receipts.c.id == receipt_id).values(body=dict(body)))
+        kept = each_text(body, partial(sealed, connection, receipt_id))
+        connection.execute(update(receipts).where(receipts.c.id == receipt_id).values(body=kept))
     return changed.rowcount == 1
 
 

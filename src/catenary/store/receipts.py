@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from catenary.db import now, upsert
 from catenary.errors import NotFound
 from catenary.store.held import forget_drafts
+from catenary.store.sealed_text import TEXTS, each_text, opened, sealed
 from catenary.store.tables import feedback, receipts, usage
-
-TEXTS = ("text", "messages", "tools", "words", "found")
-"""The names in a receipt's body that hold what somebody wrote."""
 
 # All columns but the one that only finds what is to be forgotten.
 _RECEIPT = [column for column in receipts.c if column.name != "has_texts"]
@@ -88,7 +87,7 @@ def add_receipts(connection: Connection, written: list[Receipt]) -> None:
             "release_id": receipt.release_id,
             "unreleased": receipt.unreleased,
             "key_id": receipt.key_id,
-            "body": dict(receipt.body),
+            "body": each_text(receipt.body, partial(sealed, connection, receipt.id)),
             "has_texts": has_texts(receipt.body),
         }
         for receipt in written
@@ -127,11 +126,7 @@ def _forget(connection: Connection, receipt_id: str, body: Mapping[str, Any]) ->
 
 def without_texts(body: Any) -> Any:
     """A receipt's body without any text that somebody wrote: only digests and figures stay."""
-    if isinstance(body, Mapping):
-        return {name: None if name in TEXTS else without_texts(value) for name, value in body.items()}
-    if isinstance(body, list):
-        return [without_texts(value) for value in body]
-    return body
+    return each_text(body, lambda text: None)
 
 
 def has_texts(body: Any) -> bool:
@@ -151,7 +146,17 @@ def receipt(connection: Connection, receipt_id: str) -> Receipt:
             expected="the id that came with an answer",
             next="catenary trace --help",
         )
-    return Receipt(*row)
+    return _receipt(connection, row)
+
+
+def opened_body(connection: Connection, receipt_id: str, body: Any) -> Any:
+    """The body of a receipt's row, its texts as they were written. Raises as `sealed_text.opened` does."""
+    return each_text(body, partial(opened, connection, receipt_id))
+
+
+def _receipt(connection: Connection, row: Row[Any]) -> Receipt:
+    told = row._asdict()
+    return Receipt(**{**told, "body": opened_body(connection, row.id, row.body)})
 
 
 def receipt_rows(connection: Connection, *, release_id: str | None = None, limit: int = 100) -> list[Receipt]:
@@ -159,7 +164,7 @@ def receipt_rows(connection: Connection, *, release_id: str | None = None, limit
     query = select(*_RECEIPT).order_by(receipts.c.at.desc(), receipts.c.id).limit(limit)
     if release_id is not None:
         query = query.where(receipts.c.release_id == release_id)
-    return [Receipt(*row) for row in connection.execute(query)]
+    return [_receipt(connection, row) for row in connection.execute(query)]
 
 
 def served_releases(connection: Connection) -> set[str]:
@@ -173,8 +178,8 @@ def add_feedback(
     """Keep what a user said of an answer; returns its number. Raises NotFound for an unknown receipt."""
     receipt(connection, receipt_id)
     row = {"receipt_id": receipt_id, "at": now(), "kind": kind, "consent": consent, "licence": licence}
-    statement = insert(feedback).values(**row, body=dict(body)).returning(feedback.c.id)
-    return int(connection.execute(statement).scalar_one())
+    statement = insert(feedback).values(**row, body=sealed(connection, receipt_id, dict(body)))
+    return int(connection.execute(statement.returning(feedback.c.id)).scalar_one())
 
 
 def feedback_rows(connection: Connection, *, receipt_id: str | None = None, after: int = 0) -> list[Feedback]:
@@ -182,7 +187,10 @@ def feedback_rows(connection: Connection, *, receipt_id: str | None = None, afte
     query = select(feedback).where(feedback.c.id > after).order_by(feedback.c.id)
     if receipt_id is not None:
         query = query.where(feedback.c.receipt_id == receipt_id)
-    return [Feedback(*row) for row in connection.execute(query)]
+    return [
+        Feedback(**{**row._asdict(), "body": opened(connection, row.receipt_id, row.body)})
+        for row in connection.execute(query)
+    ]
 
 
 def add_usage(connection: Connection, used: Usage) -> None:

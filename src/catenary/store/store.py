@@ -42,7 +42,9 @@ from catenary.store.object_files import Encryption
 from catenary.store.objects import Artifact, Workspace
 from catenary.store.receipts import Feedback, Receipt, Usage
 from catenary.store.releases import GateResult, ReleaseState, SignOffRow, State
+from catenary.store.resealing import reseal
 from catenary.store.runs import Metric, Outcome, RunRow
+from catenary.store.sealed_text import of_home
 from catenary.store.verify import verify
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ class Store:
                     next="catenary run",
                 )
             objects.make_home(home.path)
-        store = cls(home, connect(home.catalog_url))
+        store = cls(home, of_home(connect(home.catalog_url), home.path))
         try:
             schema.upgrade(store.engine)
             runs.mark_lost(store.engine, home.path)
@@ -234,7 +236,14 @@ class Store:
         self, how: encrypting.Change, new_key: bytes | None = None, progress: Progress = SILENT
     ) -> None:
         """Turn encryption on or off, or rotate a key: see `encrypting.py`. Killed at any point, say it again."""
-        encrypting.change(self.home.path, how, new_key, progress, here=self._here)
+        encrypting.change(
+            self.home.path,
+            how,
+            new_key,
+            progress,
+            here=self._here,
+            texts=partial(reseal, self.engine),
+        )
 
     def require_alone(self) -> None:
         """Raises Refused while another process has this home open."""

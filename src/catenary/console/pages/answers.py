@@ -16,6 +16,8 @@ from catenary.console.view import desk_of, duration, moment, render, root_of, vi
 from catenary.console.viewer import Viewer
 from catenary.messages import say
 from catenary.store import Store
+from catenary.store.receipts import opened_body
+from catenary.store.sealed_text import opened
 from catenary.store.tables import feedback, receipts
 
 SHOWN_LETTERS = 160
@@ -98,7 +100,10 @@ def _answers_table(store: Store, query: Select[Any], root: str) -> Table:
     def rows(offset: int, limit: int) -> list[Row]:
         part = query.order_by(receipts.c.at.desc(), receipts.c.id).offset(offset).limit(limit)
         with store.reading() as connection:
-            return [_answer(row, root) for row in connection.execute(part)]
+            return [
+                _answer(row, opened_body(connection, row.id, row.body), root)
+                for row in connection.execute(part)
+            ]
 
     heads = [Column(say(one)) for one in ("at (UTC)", "endpoint", "asked", "answered", "receipt", "standing")]
     return Table(
@@ -112,8 +117,8 @@ def _answers_table(store: Store, query: Select[Any], root: str) -> Table:
     )
 
 
-def _answer(row: Any, root: str) -> Row:
-    asked, answered = _texts(row.body)
+def _answer(row: Any, body: Any, root: str) -> Row:
+    asked, answered = _texts(body)
     return [
         moment(row.at),
         row.endpoint,
@@ -144,8 +149,8 @@ def _feedback_table(store: Store, query: Select[Any], root: str) -> Table:
                     moment(row.at),
                     row.endpoint,
                     row.kind,
-                    _cut(str(row.body.get("value", ""))),
-                    _cut(str(row.body.get("comment") or "")),
+                    _cut(str(body.get("value", ""))),
+                    _cut(str(body.get("comment") or "")),
                     row.consent,
                     row.licence,
                     Cell(
@@ -156,6 +161,7 @@ def _feedback_table(store: Store, query: Select[Any], root: str) -> Table:
                     ),
                 ]
                 for row in connection.execute(part)
+                for body in (opened(connection, row.receipt_id, row.body),)
             ]
 
     names = ("at (UTC)", "endpoint", "kind", "value", "comment", "consent", "licence", "receipt")
