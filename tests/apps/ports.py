@@ -27,6 +27,7 @@ class Scripted:
         max_tokens: int | None = None,
         temperature: float = 0.0,
         schema: Mapping[str, Any] | None = None,
+        repeats: bool = False,
     ) -> AsyncIterator[str]:
         self.asked.append(list(messages))
         self.schemas.append(schema)

@@ -9,6 +9,7 @@ import pytest
 
 from catenary.search.knowledge import Knowledge
 from catenary.store import Artifact
+from catenary.store.receipts import stands_on
 from tests.notes import NOTES
 from tests.serve.chains import serving, store_of
 from tests.stages.mail import catenary
@@ -100,6 +101,9 @@ def test_the_passages_of_the_graph_are_retrieved_by_an_application_and_in_an_eva
     assert "raid.md" not in [one["file"] for one in made["plain"]["retrieved"]]
     assert (made["notes"]["facts_about"], made["notes"]["knowledge"]) == (["RAID"], known.id)
     assert "a way to keep data when a disk fails" in page
+    with store_of(folder) as store:
+        asked = {one.app: stands_on(one) for one in store.receipts(limit=2)}
+    assert [known.id in asked[app] for app in ("notes", "plain")] == [True, False]
 
 
 PEOPLE = ("王小明", "李红", "张国强", "赵敏")

@@ -52,15 +52,16 @@ class Model:
         max_tokens: int | None = None,
         temperature: float = 0.0,
         schema: Mapping[str, Any] | None = None,
+        repeats: bool = False,
     ) -> AsyncIterator[str]:
         """See `ChatModel.write`."""
         from catenary.serve.schemas import checked_schema
 
         self.tally.models[self.served.name] = self.served.release
         settings: dict[str, Any] = {"max_tokens": max_tokens or 512, "temperature": temperature}
-        if schema is None:
+        if schema is None and not repeats:
             settings["repetition_penalty"] = REPETITION_PENALTY
-        else:
+        if schema is not None:
             settings["constraint"] = {"kind": "json_schema", "source": checked_schema(dict(schema), "schema")}
         job = WriteJob(prompts=([dict(one) for one in messages],), settings=settings, stream=True)
         async for piece in self.served.engine.write(job):

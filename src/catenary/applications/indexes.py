@@ -10,7 +10,8 @@ from typing import Any
 from catenary.apps.port import Embed
 from catenary.chain.made import made
 from catenary.chain.spec import Chain
-from catenary.errors import InvalidInput
+from catenary.digest import file_sha256
+from catenary.errors import Damaged, InvalidInput
 from catenary.search import SearchIndex
 from catenary.serve.engine import Engine
 from catenary.serve.local_engine import LocalEngine, command_for
@@ -63,6 +64,22 @@ def open_knowledge(chain: Chain, store: Store, name: str, index: OpenedIndex) ->
             got=name,
             expected="`indexes: {name: {kind: knowledge, from: …}}`, from the same index",
         )
+    return artifact
+
+
+def open_histories(chain: Chain, store: Store, name: str) -> Artifact:
+    """The dataset of this name. No release signs it, so each of its files is compared with its manifest here.
+
+    Raises NotFound and Damaged.
+    """
+    artifact = made(chain, store, f"datasets.{name}")
+    for path, entry in artifact.manifest.files.items():
+        if file_sha256(artifact.path / path) != entry.sha256:
+            raise Damaged(
+                "A file of the histories is not as it was made, so they are not read.",
+                where=str(artifact.path / path),
+                next="catenary verify",
+            )
     return artifact
 
 

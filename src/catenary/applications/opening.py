@@ -8,10 +8,9 @@ from typing import Any
 
 from catenary.applications.engine import AppEngine
 from catenary.applications.files import all_declared, app_artifact, read_files
-from catenary.applications.indexes import open_index, open_knowledge, passage_json
+from catenary.applications.indexes import open_histories, open_index, open_knowledge, passage_json
 from catenary.applications.making import StandsOn, make_of, screen_of
 from catenary.chain.app_settings import AppSettings, named_by
-from catenary.chain.made import made
 from catenary.chain.spec import Chain
 from catenary.digest import digest
 from catenary.errors import InvalidInput, Refused
@@ -57,6 +56,8 @@ def open_app(
     signed = [one.status == "released" for one in models]
     releases = [one.release for one in models]
     facts: dict[str, Any] = {"app": {"name": name, "kind": settings.kind}, **on.ids}
+    if on.histories is not None:
+        facts["histories_files"] = {path: one.sha256 for path, one in on.histories.manifest.files.items()}
     own = [] if on.index is None or on.index.engine is None else [on.index.engine]
     engine: Engine = AppEngine(PREFIX + name, make_of(settings, on, screen_of(guard)), endpoints, own, facts)
     if wanted is not None and on.index is not None:
@@ -97,7 +98,7 @@ def _stands_on(chain: Chain, store: Store, settings: AppSettings) -> StandsOn:
     opened = None if index is None else open_index(chain, store, index)
     return StandsOn(
         opened,
-        None if histories is None else made(chain, store, f"datasets.{histories}"),
+        None if histories is None else open_histories(chain, store, histories),
         read_files(chain, settings),
         None if graph is None or opened is None else open_knowledge(chain, store, graph, opened),
     )

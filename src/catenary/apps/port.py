@@ -97,8 +97,12 @@ class ChatModel(Protocol):
         max_tokens: int | None = None,
         temperature: float = 0.0,
         schema: Mapping[str, Any] | None = None,
+        repeats: bool = False,
     ) -> AsyncIterator[str]:
-        """The answer, piece by piece; JSON of this `schema` where one is given."""
+        """The answer, piece by piece; JSON of this `schema` where one is given.
+
+        `repeats`: it has to say the same words again, as programs do; else models are kept from it.
+        """
 
 
 async def whole(pieces: AsyncIterator[str]) -> str:

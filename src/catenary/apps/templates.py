@@ -77,7 +77,13 @@ def prompted(
         system = " ".join(parts)
         yield Note({"template": template(name, system), "model": model.name})
         messages = [{"role": "system", "content": system}, *conversation.messages]
-        async for text in model.write(messages, max_tokens=conversation.max_tokens, temperature=temperature):
+        said = model.write(
+            messages,
+            max_tokens=conversation.max_tokens,
+            temperature=temperature,
+            repeats=name.startswith("code."),
+        )
+        async for text in said:
             yield text
 
     return answer

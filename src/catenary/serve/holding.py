@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from catenary.serve.writing import Answer
 
 HELD_HEADER = "x-catenary-held"
-STANDS_ON = ("app", "risk", "index", "index_release", "histories", "models")
+STANDS_ON = ("app", "risk", "index", "index_release", "histories", "histories_files", "knowledge", "models")
 """What of an answer's `made` says nothing of the answer itself."""
 
 

@@ -72,7 +72,7 @@ def question_of(body: Mapping[str, Any]) -> str | None:
 def stands_on(receipt: Receipt) -> set[str]:
     """The ids of the artifacts that an answer stands on: its release, and what its application names."""
     made = receipt.body.get("made") or {}
-    named = [made.get(name) for name in ("index", "index_release", "histories")]
+    named = [made.get(name) for name in ("index", "index_release", "histories", "knowledge")]
     return {receipt.release_id, *(one for one in named if one), *(made.get("models") or {}).values()}
 
 
