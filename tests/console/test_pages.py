@@ -107,7 +107,9 @@ def test_a_link_shows_what_its_artifact_holds(console: Console) -> None:
         )  # the intervals of two metrics, a confusion matrix for each model
         model = client.get("/links/models.kind").text
         assert "learning_rate" in model
-        assert "Hardest examples" in model
+        for trained in ("kind", "base", "linear", "bigram"):
+            assert table_of(client, f"/links/models.{trained}", "worst"), trained
+            assert table_of(client, f"/links/models.{trained}", "best"), trained
         report = next(one for one in addresses(quality) if one.endswith("en/report.html"))
         answer = client.get(report)
         assert answer.status_code == 200
@@ -128,6 +130,18 @@ def test_a_dataset_shows_what_was_dropped_why_and_where_it_came_from(console: Co
         kept = table_of(client, at, "kept")
         assert {row["split"] for row in kept} == {"train", "valid", "test"}
         assert all(row["text"] and row["origin"] for row in kept)
+
+
+def test_language_models_are_shown_with_the_texts_that_each_finds_hardest_and_easiest(copy: Path) -> None:
+    file = copy / "catenary.yaml"
+    prose = "evaluations:\n  prose: {of: [bigram], on: mail.test, metrics: [bits_per_byte]}\n"
+    file.write_text(file.read_text("utf-8").replace("evaluations:\n", prose), "utf-8")
+    catenary(copy, "run", "evaluations.prose").check_returncode()
+    with running(copy) as console, console.client() as client:
+        hard, easy = (table_of(client, "/links/evaluations.prose", name) for name in ("worst", "best"))
+    assert {row["model"] for row in (*hard, *easy)} == {"bigram"}
+    assert len(hard) == len(easy) == 5
+    assert min(float(row["loss"]) for row in hard) > max(float(row["loss"]) for row in easy)
 
 
 def test_samples_of_a_dataset_tell_no_personal_data(copy: Path) -> None:
@@ -437,6 +451,10 @@ def test_an_evaluation_shows_its_intervals_tests_and_worst_examples(copy: Path) 
             io.StringIO(client.get("/links/evaluations.quality?csv=classes").content.decode("utf-8-sig"))
         )
         assert {row["label"] for row in rows} == {"docs", "offer"}
+        best = table_of(client, "/links/evaluations.quality", "best")
+        assert {row["model"] for row in best} == {"linear", "kind"}
+        assert all(row["expected"] == row["answered"] for row in best)
+        assert client.get(f"/trace/doc:{best[0]['document']}").status_code == 200
         page = client.get("/evaluations").text
         assert "/links/evaluations.quality" in page
         assert "/rounds/round%201/votes.jsonl" in page

@@ -42,7 +42,7 @@ def test_the_verdict_is_plain_in_both_languages() -> None:
     assert two_models().comparison("linear", "neural") is None
 
 
-def test_the_most_confident_mistakes_come_first() -> None:
+def test_the_most_confident_mistakes_and_right_answers_come_first() -> None:
     ids = [f"doc{i}" for i in range(200)]
     texts = [f"text {i}" for i in range(200)]
     neural, linear = two_models(ids=ids, texts=texts, worst=3).models
@@ -53,6 +53,8 @@ def test_the_most_confident_mistakes_come_first() -> None:
         "good",
     )
     assert neural.mistakes == 10
+    assert [one.id for one in neural.best] == ["doc189", "doc188", "doc187", "doc186", "doc185"]
+    assert all(one.gold == one.predicted for one in neural.best)
     assert linear.worst[0].confidence is None
 
 

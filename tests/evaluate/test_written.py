@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -74,3 +75,7 @@ def test_the_worst_examples_come_first(tmp_path: Path) -> None:
     shown = [row for row in rows if row.startswith("| the answer")]
     assert "nothing of the kind" in shown[0]
     assert "tree" in shown[1]
+    kept = json.loads((tmp_path / "report.json").read_text("utf-8"))["examples"]
+    assert kept["worst"][0]["said"] == {"old": "never", "new": "nothing of the kind, sir"}
+    assert len(kept["best"]) == 5
+    assert all(one["said"]["new"] == one["reference"] for one in kept["best"])

@@ -8,7 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from catenary.console.table import Cell, Column, Row, Table, figure, table
+from catenary.console.samples import judged_tables
+from catenary.console.table import Column, Row, Table, figure, table
 from catenary.console.view import picture
 from catenary.evaluate.estimate import Estimate
 from catenary.evaluate.wording import disturbance_title, group_title, metric_title
@@ -53,7 +54,7 @@ def detail_tables(details: Mapping[str, Any], root: str) -> list[Table]:
     models = [
         model for key in ("classification", "scores") for model in (details.get(key) or {}).get("models", ())
     ]
-    made = (_classes(models), _worst(models, root), *_groups(details.get("probes") or {}))
+    made = (_classes(models), *judged_tables(details, models, root), *_groups(details.get("probes") or {}))
     return [one for one in made if one is not None]
 
 
@@ -77,33 +78,6 @@ def _classes(models: Sequence[Mapping[str, Any]]) -> Table | None:
         heads += [Column(metric_title(name), number=True)]
         heads += [Column(say("from"), number=True), Column(say("to"), number=True)]
     return table("classes", say("Label by label"), heads, rows) if rows else None
-
-
-def _worst(models: Sequence[Mapping[str, Any]], root: str) -> Table | None:
-    rows: list[Row] = [
-        [
-            model["name"],
-            one["text"] or "",
-            one["gold"],
-            one["predicted"],
-            figure(one["confidence"]),
-            Cell(
-                one["id"][:12],
-                f"{root}/trace/doc:{one['id']}" if _is_document(one["id"]) else "",
-                value=one["id"],
-                code=True,
-            ),
-        ]
-        for model in models
-        for one in model.get("worst") or ()
-    ]
-    heads = [Column(say("model")), Column(say("text")), Column(say("expected")), Column(say("answered"))]
-    heads += [Column(say("confidence"), number=True), Column(say("document"))]
-    return table("worst", say("Worst examples"), heads, rows) if rows else None
-
-
-def _is_document(id: str) -> bool:
-    return len(id) == 32 and all(one in "0123456789abcdef" for one in id)
 
 
 def _groups(probes: Mapping[str, Any]) -> Iterator[Table]:

@@ -1,8 +1,9 @@
-"""Samples of what an artifact holds: documents that curation kept and dropped, the easiest and hardest of a model."""
+"""Samples of what an artifact holds: documents kept and dropped, easiest and hardest texts, best and worst answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from catenary.messages import say
 from catenary.store import Artifact
 from catenary.store.documents import find_document
 
+DOCUMENT_ID = re.compile("[0-9a-f]{32}")
 COLUMNS = ["id", "text", "source", "file", "offset", "licence"]
 
 
@@ -73,10 +75,46 @@ def _document(row: Mapping[str, Any], root: str) -> Row:
 
 
 def example_tables(report: Mapping[str, Any]) -> Iterator[Table]:
-    """Of a model: the held-out texts with the most loss, and those with the least."""
+    """The held-out texts with the most loss, and those with the least: of a model, or of each that was evaluated."""
     samples = report.get("samples")
+    if not isinstance(samples, Mapping) or not samples:
+        return
+    one = isinstance(samples.get("worst"), list)
     for which, caption in (("worst", say("Hardest examples")), ("best", say("Easiest examples"))):
-        found = samples.get(which) if isinstance(samples, Mapping) else None
-        if isinstance(found, list) and found and "loss" in found[0]:
-            rows: list[Row] = [[one["text"], figure(one["loss"])] for one in found]
-            yield table(which, caption, [Column(say("text")), Column(say("loss"), number=True)], rows)
+        rows: list[Row] = [
+            [*([] if one else [name]), sample["text"], figure(sample["loss"])]
+            for name, of in ({"": samples} if one else samples).items()
+            if isinstance(of, Mapping)
+            for sample in of.get(which) or ()
+        ]
+        heads = [
+            *([] if one else [Column(say("model"))]),
+            Column(say("text")),
+            Column(say("loss"), number=True),
+        ]
+        if rows:
+            yield table(which, caption, heads, rows)
+
+
+def judged_tables(
+    details: Mapping[str, Any], models: Sequence[Mapping[str, Any]], root: str
+) -> Iterator[Table]:
+    """Of an evaluation: what models got wrong and right, the most confident first; what they wrote worst and best."""
+    written = details.get("examples") or {}
+    for which, caption in (("worst", say("Worst examples")), ("best", say("Best examples"))):
+        rows: list[Row] = [
+            _judged(model["name"], one, root) for model in models for one in model.get(which) or ()
+        ]
+        if rows:
+            heads = [Column(say(one)) for one in ("model", "text", "expected", "answered")]
+            heads += [Column(say("confidence"), number=True), Column(say("document"))]
+            yield table(which, caption, heads, rows)
+        elif found := written.get(which):
+            rows = [[one["source"], one["reference"], *one["said"].values()] for one in found]
+            yield table(which, caption, [say("source"), say("reference"), *found[0]["said"]], rows)
+
+
+def _judged(model: str, one: Mapping[str, Any], root: str) -> Row:
+    address = f"{root}/trace/doc:{one['id']}" if DOCUMENT_ID.fullmatch(one["id"]) else ""
+    document = Cell(one["id"][:12], address, value=one["id"], code=True)
+    return [model, one["text"] or "", one["gold"], one["predicted"], figure(one["confidence"]), document]

@@ -19,7 +19,7 @@ from catenary.errors import InvalidInput
 from catenary.evaluate.candidate import Candidate
 from catenary.evaluate.classification import (
     ClassificationReport,
-    Mistake,
+    Example,
     classification_report,
 )
 from catenary.evaluate.estimate import Estimate
@@ -198,7 +198,7 @@ def _choices(task: Task, told: Mapping[str, Any], rest: Mapping[str, Any]) -> Re
                 options = task.options(item)
                 sure = float(1 / np.exp(logs - logs.max()).sum())
                 missed.append(
-                    Mistake(str(at + 1), options[right[at]], options[best], sure, task.question(item))
+                    Example(str(at + 1), options[right[at]], options[best], sure, task.question(item))
                 )
         missed.sort(key=lambda one: -(one.confidence or 0))
         scored[name] = Told(np.array(rows, np.float64), missed)
@@ -215,7 +215,7 @@ def _answers(task: Task, told: Mapping[str, Any], rest: Mapping[str, Any]) -> Re
             said, gold = task.extracted(text), task.references(item)
             rows.append((exact(said, gold), overlap(said, gold), 1.0))
             if not rows[-1][0]:
-                missed.append(Mistake(str(at + 1), gold[0], said or text, None, task.question(item)))
+                missed.append(Example(str(at + 1), gold[0], said or text, None, task.question(item)))
         missed.sort(key=lambda one: rows[int(one.id) - 1][1])
         scored[name] = Told(np.array(rows), missed)
     return score_report(scored, means({"exact": 0, "answer_f1": 1}), task="generate", **rest)
@@ -264,7 +264,7 @@ def _rankings(task: Task, told: Mapping[str, Any], rest: Mapping[str, Any]) -> R
             if places[0] > 1:
                 passages = item["passages"]
                 missed.append(
-                    Mistake(
+                    Example(
                         str(at + 1), passages[min(relevant)], passages[order[0]], None, task.question(item)
                     )
                 )
@@ -290,7 +290,7 @@ def _dialogues(task: Task, told: Mapping[str, Any], rest: Mapping[str, Any]) -> 
             if not whole:
                 last = kept.index(False) if False in kept else len(kept) - 1
                 wanted = turns[last].get("expect") if False in kept else item.get("goal")
-                missed.append(Mistake(str(at + 1), str(wanted), replies[last], None, turns[last]["user"]))
+                missed.append(Example(str(at + 1), str(wanted), replies[last], None, turns[last]["user"]))
         missed.sort(key=lambda one: rows[int(one.id) - 1][0] / rows[int(one.id) - 1][1])
         scored[name] = Told(np.array(rows, np.float64), missed)
     metrics: dict[str, Statistic] = {
@@ -319,7 +319,7 @@ def _refusals(task: Task, told: Mapping[str, Any], rest: Mapping[str, Any]) -> R
             harmful = wanted == REFUSE
             rows.append((no * harmful, harmful, no * (not harmful), not harmful))
             if no != harmful:
-                missed.append(Mistake(str(at), wanted, text, None, task.question(item)))
+                missed.append(Example(str(at), wanted, text, None, task.question(item)))
         missed.sort(
             key=lambda one: one.gold != REFUSE
         )  # what was answered and should not have been comes first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from catenary.evaluate.classification import Mistake, verdict
+from catenary.evaluate.classification import Example, verdict
 from catenary.evaluate.page import Block, Heading, Paragraph, Table
 from catenary.evaluate.paired import Comparison
 from catenary.evaluate.wording import interval, metric_title, probability
@@ -56,7 +56,7 @@ def cut(text: str) -> str:
     return text if len(text) <= TEXT_SHOWN else text[: TEXT_SHOWN - 1] + "…"
 
 
-def mistakes_table(worst: Sequence[Mistake], mistakes: int, lang: Language) -> list[Block]:
+def mistakes_table(worst: Sequence[Example], mistakes: int, lang: Language) -> list[Block]:
     """The worst of so many mistakes."""
     if not worst:
         return [Paragraph(say("No mistakes.", lang=lang))]

@@ -36,6 +36,7 @@ from catenary.messages import Language, say
 
 DEFAULT_METRICS = ("accuracy", "f1", "precision", "recall", "f1_weighted", "mcc")
 COMPARED_METRICS = ("accuracy", "f1")
+BEST_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ class ClassFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
-    """One item that a model got wrong. `confidence` is None where the model does not tell."""
+class Example:
+    """One item and what a model said of it. `confidence` is None where the model does not tell."""
 
     id: str
     gold: str
@@ -68,7 +69,8 @@ class ModelFigures:
     classes: Mapping[str, ClassFigures]
     confusion: tuple[tuple[int, ...], ...]
     mistakes: int
-    worst: tuple[Mistake, ...]
+    worst: tuple[Example, ...]  # wrong, the most confident first
+    best: tuple[Example, ...]  # right, the most confident first
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ def classification_report(
     models = []
     for name, predicted in predictions.items():
         confusion = confusion_matrix(gold, predicted.labels, labels)
-        mistakes = _mistakes(gold, predicted, ids, texts)
+        mistakes = _examples(gold, predicted, ids, texts, right=False)
+        best = _examples(gold, predicted, ids, texts, right=True)[:BEST_SHOWN]
         models.append(
             ModelFigures(
                 name,
@@ -158,6 +161,7 @@ def classification_report(
                 tuple(map(tuple, confusion.tolist())),
                 len(mistakes),
                 tuple(mistakes[:worst]),
+                tuple(best),
             )
         )
     others = [name for name in predictions if name != control]
@@ -259,12 +263,17 @@ def _opened(estimate: Estimate, items: int, level: float) -> Estimate:
     return replace(estimate, low=bound.low, high=bound.high)
 
 
-def _mistakes(
-    gold: Sequence[str], predicted: Predictions, ids: Sequence[str], texts: Sequence[str] | None
-) -> list[Mistake]:
-    """All mistakes, the most confident first; by id where confidence is equal or unknown."""
+def _examples(
+    gold: Sequence[str],
+    predicted: Predictions,
+    ids: Sequence[str],
+    texts: Sequence[str] | None,
+    *,
+    right: bool,
+) -> list[Example]:
+    """All that are right, or all mistakes, the most confident first; by id where confidence is equal or unknown."""
     found = [
-        Mistake(
+        Example(
             ids[item],
             gold[item],
             label,
@@ -272,6 +281,6 @@ def _mistakes(
             None if texts is None else texts[item],
         )
         for item, label in enumerate(predicted.labels)
-        if label != gold[item]
+        if (label == gold[item]) is right
     ]
-    return sorted(found, key=lambda mistake: (-(mistake.confidence or 0.0), mistake.id))
+    return sorted(found, key=lambda one: (-(one.confidence or 0.0), one.id))

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from catenary.errors import Damaged, InvalidInput
 from catenary.evaluate.ballots import Answered
-from catenary.evaluate.classification import Mistake
+from catenary.evaluate.classification import Example
 from catenary.evaluate.intervals import Statistic
 from catenary.evaluate.kept_lines import append_line, drop_torn
 from catenary.evaluate.scores import ScoreReport, Told, ratio, score_report
@@ -177,7 +177,7 @@ def ratings_report(
         worst = []
         for at in order.tolist():
             asked, text = said.get((questions[at], model), ("", ""))
-            worst.append(Mistake(questions[at], f"{mean_QC[at].mean():.2f}", text, None, asked))
+            worst.append(Example(questions[at], f"{mean_QC[at].mean():.2f}", text, None, asked))
         told[model] = Told(np.concatenate([mean_QC, np.ones((len(questions), 1))], axis=1), worst)
     metrics = {name: _mean_of(column) for column, name in enumerate(criteria)}
     return score_report(told, metrics, task="ratings", control=control, seed=seed)

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from catenary.evaluate.classification import Mistake
+from catenary.evaluate.classification import Example
 from catenary.evaluate.scores import ScoreReport, Told, ratio, score_report
 
 HAN = re.compile(r"[぀-ヿ㐀-鿿豈-﫿]")
@@ -103,7 +103,7 @@ def reading_report(
     for name, answers in predictions.items():
         scores = [(exact(a, g), overlap(a, g), 1.0) for a, g in zip(answers, gold, strict=True)]
         missed = [
-            Mistake(
+            Example(
                 ids[row],
                 gold[row][0] if gold[row] else "–",
                 answers[row] or "–",

@@ -17,7 +17,7 @@ from math import log2
 import numpy as np
 
 from catenary.errors import InvalidInput
-from catenary.evaluate.classification import Mistake
+from catenary.evaluate.classification import Example
 from catenary.evaluate.scores import ScoreReport, Told, ratio, score_report
 
 DEPTH = 10  # ranks that count
@@ -85,5 +85,5 @@ def _told(answerable: Sequence[bool], looked: Sequence[Looked], questions: Seque
             gold = "answered" if has_answer else "refused"
             said = "refused" if one.refused else one.first
             question = questions[at] if questions else ""
-            missed.append(Mistake(str(at + 1), gold, said, None, question))
+            missed.append(Example(str(at + 1), gold, said, None, question))
     return Told(np.array(rows, np.float64), missed)

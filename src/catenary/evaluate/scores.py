@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catenary.errors import InvalidInput
-from catenary.evaluate.classification import Mistake
+from catenary.evaluate.classification import Example
 from catenary.evaluate.estimate import LEVEL, RESAMPLES, Estimate
 from catenary.evaluate.intervals import Floats, Statistic, bca, bootstrap, resample, wilson
 from catenary.evaluate.paired import Comparison, shifted_p
@@ -52,7 +52,7 @@ class ScoredModel:
     name: str
     metrics: Mapping[str, Estimate]
     mistakes: int
-    worst: tuple[Mistake, ...]
+    worst: tuple[Example, ...]
     confusion: tuple[tuple[int, ...], ...] | None = None
 
 
@@ -86,7 +86,7 @@ class Told:
     """What one model did: `sums` (N, S), its mistakes with the worst first, and a confusion of labels perhaps."""
 
     sums: NDArray[Any]
-    mistakes: Sequence[Mistake] = ()
+    mistakes: Sequence[Example] = ()
     confusion: NDArray[np.int64] | None = None
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from catenary.data.annotations import joined
 from catenary.data.tags import PREFIXED, entities_of, names_entities
 from catenary.errors import InvalidInput
-from catenary.evaluate.classification import Mistake
+from catenary.evaluate.classification import Example
 from catenary.evaluate.intervals import Floats
 from catenary.evaluate.scores import ScoreReport, Told, ratio, score_report
 
@@ -118,9 +118,9 @@ def _f1_macro(sums: Floats) -> Floats:
 
 def _mistakes(
     gold: Rows, told: Rows, words: Rows | None, ids: Sequence[str], strict: bool, with_entities: bool
-) -> list[Mistake]:
+) -> list[Example]:
     """Documents with something wrong, the most of it first."""
-    found: list[tuple[int, Mistake]] = []
+    found: list[tuple[int, Example]] = []
     for row, (a, b) in enumerate(zip(gold, told, strict=True)):
         if with_entities:
             true, said = set(entities_of(a, strict=strict)), set(entities_of(b, strict=strict))
@@ -134,7 +134,7 @@ def _mistakes(
             _shown(tags, None if words is None else words[row], other, strict, with_entities)
             for tags, other in ((a, b), (b, a))
         ]
-        found.append((wrong, Mistake(ids[row], shown[0], shown[1], None, text)))
+        found.append((wrong, Example(ids[row], shown[0], shown[1], None, text)))
     return [mistake for _, mistake in sorted(found, key=lambda one: (-one[0], one[1].id))]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from catenary.evaluate.classification import Mistake
+from catenary.evaluate.classification import Example
 from catenary.evaluate.intervals import Floats
 from catenary.evaluate.scores import ScoreReport, Told, ratio, score_report
 
@@ -46,7 +46,7 @@ def labels_report(
         name: Told(
             np.array([sums(a, b) for a, b in zip(gold, rows, strict=True)], np.int64),
             [
-                Mistake(
+                Example(
                     ids[row],
                     ", ".join(gold[row]) or "–",
                     ", ".join(rows[row]) or "–",
@@ -107,7 +107,7 @@ def numbers_report(
             *_moments(_ranks(true), _ranks(said)),
         ]
         missed = [
-            Mistake(ids[row], f"{true[row]:.6g}", f"{said[row]:.6g}", None, texts[row] if texts else None)
+            Example(ids[row], f"{true[row]:.6g}", f"{said[row]:.6g}", None, texts[row] if texts else None)
             for row in sorted(range(len(true)), key=lambda row: (-off[row], ids[row]))
             if off[row] > 0
         ]

@@ -17,6 +17,7 @@ from catenary.evaluate.written import WrittenReport
 from catenary.messages import Language, say
 
 EXAMPLES = 20
+BEST = 5
 TEXT_SHOWN = 300  # characters
 
 
@@ -66,7 +67,8 @@ def write_written_report(
     blocks.append(Paragraph(told, "note"))
     blocks += comparison_table(report.comparisons, lang)
     rows_of = list(zip(sources, references, *written.values(), strict=True))
-    examples = [rows_of[at] for at in _worst_first(references, written, report.control)[:EXAMPLES]]
+    order = _worst_first(references, written, report.control)
+    examples = [rows_of[at] for at in order[:EXAMPLES]]
     head = [say("source", lang=lang), say("reference", lang=lang), *written]
     blocks += [
         Heading(say("Worst examples", lang=lang)),
@@ -81,9 +83,18 @@ def write_written_report(
         Table(head, [[text[:TEXT_SHOWN] for text in one] for one in examples]),
     ]
     plain = {"format": 1, "title": title, "written": asdict(report)}
+    plain["examples"] = {
+        name: [_example(rows_of[at], list(written)) for at in numbers]
+        for name, numbers in (("worst", order[:EXAMPLES]), ("best", order[EXAMPLES:][: -BEST - 1 : -1]))
+    }
     for told_one, comparison in zip(plain["written"]["comparisons"], report.comparisons, strict=True):  # type: ignore[index]
         told_one["outcome"] = comparison.outcome
     write_pages(folder, title, blocks, plain, lang)
+
+
+def _example(row: Sequence[str], models: Sequence[str]) -> dict[str, object]:
+    source, reference, *said = (text[:TEXT_SHOWN] for text in row)
+    return {"source": source, "reference": reference, "said": dict(zip(models, said, strict=True))}
 
 
 def _worst_first(

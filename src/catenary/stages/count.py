@@ -29,9 +29,13 @@ class CountSettings(Settings):
 
 
 def run(work: Work[CountSettings]) -> Mapping[str, Any]:
+    import numpy as np
+
     from catenary.models.baselines import fit_ngram
+    from catenary.models.baselines.ngram import Totals
     from catenary.tokenizer import load, save
     from catenary.tokenizer.bulk import BulkEncoder
+    from catenary.train.best_and_worst import best_and_worst
 
     dataset = work.inputs["from"].path
     tokenizer = load(work.inputs["tokenizer"].path)
@@ -46,13 +50,15 @@ def run(work: Work[CountSettings]) -> Mapping[str, Any]:
     report: dict[str, Any] = {"headline": {"order": work.settings.order, "n-grams": sum(model.config.grams)}}
     held_out = list(texts_of(dataset, "valid"))
     if held_out:
-        totals = model.totals(tokenizer.encode_batch(held_out))
+        scored = model.log_probs_of_all(tokenizer.encode_batch(held_out))
+        totals = Totals.of(scored)
         figures = {
             "perplexity": round(totals.perplexity, 3),
             "bits per byte": round(totals.bits_per_byte(sum(len(text.encode()) for text in held_out)), 4),
         }
         report["headline"] |= figures
         report["valid"] = {**figures, "tokens": totals.tokens, "documents": totals.sequences}
+        report["samples"] = best_and_worst(np.array([-one.mean() for one in scored]), held_out)
     return report
 
 

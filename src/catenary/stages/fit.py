@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,10 @@ from catenary.chain.stage import Estimate, Ref, Stage, Work
 from catenary.models.baselines.linear_settings import LinearSettings
 from catenary.stages.labelled import labelled_of, one_text
 from catenary.stages.settings import part_of
+
+if TYPE_CHECKING:
+    from catenary.models.baselines import LinearClassifier
+    from catenary.train.best_and_worst import Samples
 
 BYTES_PER_SECOND = 0.7e6
 LANGUAGE_SAMPLE = 500  # texts whose language is looked at
@@ -56,7 +60,25 @@ def run(work: Work[FitSettings]) -> Mapping[str, Any]:
         told = model.predict(valid_texts)
         right = sum(one == other for one, other in zip(told, valid_labels, strict=True))
         report["headline"]["valid accuracy"] = round(right / len(told), 4)
+        report["samples"] = _samples(model, valid_texts, valid_labels)
     return report
+
+
+def _samples(model: LinearClassifier, texts: Sequence[str], labels: Sequence[str]) -> Samples:
+    """The held-out texts whose label it finds least and most likely; those of labels that it never saw are left out."""
+    import numpy as np
+
+    from catenary.train.best_and_worst import best_and_worst
+
+    known = [at for at, label in enumerate(labels) if label in model.labels]
+    if not known:
+        return {"best": [], "worst": []}
+    chosen = [model.labels.index(labels[at]) for at in known]
+    likely = model.predict_proba([texts[at] for at in known])[np.arange(len(known)), chosen]
+    found = best_and_worst(-np.log(likely.clip(1e-12)), [texts[at] for at in known])
+    for sample in (*found["best"], *found["worst"]):
+        sample["document"] = known[sample["document"]]
+    return found
 
 
 def _labelled(dataset: Path, split: str) -> tuple[list[str], list[str]]:

@@ -16,7 +16,8 @@ from catenary.progress import timed
 from catenary.store import Artifact
 
 if TYPE_CHECKING:
-    from catenary.evaluate.language_model import LanguageModel
+    from catenary.evaluate.language_model import LanguageModel, Likelihoods
+    from catenary.train.best_and_worst import Samples
 
 
 class Wanted(Protocol):
@@ -74,6 +75,7 @@ def measured(
             first: round(best.metrics[first].value, 4),
         },
         "control": control,
+        "samples": samples_of(scored, texts),
         "metrics": {
             model.name: {name: asdict(model.metrics[name]) for name in metrics} for model in report.models
         },
@@ -82,6 +84,13 @@ def measured(
             for comparison in report.comparisons
         ],
     }
+
+
+def samples_of(scored: Mapping[str, Likelihoods], texts: Sequence[str]) -> dict[str, Samples]:
+    """Of each model the documents that it finds hardest and easiest, by the nats that a token costs."""
+    from catenary.train.best_and_worst import best_and_worst
+
+    return {name: best_and_worst(-one.log_prob / one.tokens.clip(1), texts) for name, one in scored.items()}
 
 
 def language_model(folder: Path) -> LanguageModel:

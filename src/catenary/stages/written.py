@@ -176,6 +176,7 @@ def _likely(
         verdict,
         write_report,
     )
+    from catenary.stages.perplexity import samples_of
     from catenary.tokenizer import ChatTemplate, load, read_template, reply_tokens, special_tokens
     from catenary.train import reply_likelihoods
 
@@ -222,6 +223,7 @@ def _likely(
             "reply_perplexity": round(perplexity.value, 3),
         },
         "control": control,
+        "samples": samples_of(scored, references),
         "metrics": {
             model.name: {
                 "reply_perplexity": asdict(model.metrics["perplexity"]),

@@ -20,6 +20,7 @@ from catenary.progress import SILENT, Progress
 from catenary.tokenizer import Tokenizer
 from catenary.tokenizer import load as load_tokenizer
 from catenary.train.batches import Batches
+from catenary.train.best_and_worst import Samples, best_and_worst
 from catenary.train.class_weights import class_weights
 from catenary.train.dropout import set_dropout
 from catenary.train.exposures import write_exposures
@@ -32,7 +33,7 @@ from catenary.train.objectives.multi_label import MultiLabel
 from catenary.train.objectives.perturbed import perturbed
 from catenary.train.objectives.regress import Regress
 from catenary.train.report import TrainReport
-from catenary.train.samples import Samples, best_and_worst, sampled
+from catenary.train.samples import sampled
 from catenary.train.sampling import few_shots, oversampled
 from catenary.train.settings import LaunchSettings, TrainSettings
 from catenary.train.tune import Session, keep, learn, reported

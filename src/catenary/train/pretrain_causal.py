@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from catenary.errors import InvalidInput
 from catenary.models import TransformerConfig, build, copy_companions, load, save, text_frame
 from catenary.progress import SILENT, Progress
+from catenary.train.best_and_worst import best_and_worst
 from catenary.train.dropout import set_dropout
 from catenary.train.exposures import write_exposures
 from catenary.train.loop import CHECKPOINT_SECONDS, fit
@@ -17,7 +18,6 @@ from catenary.train.objectives import CausalLM
 from catenary.train.objectives.causal import document_losses
 from catenary.train.packed import Packed
 from catenary.train.report import TrainReport, train_report, write_settings
-from catenary.train.samples import best_and_worst
 from catenary.train.settings import CausalLMSettings, Sharding, TrainSettings
 from catenary.train.stream import token_stream
 from catenary.train.vocabulary import carried

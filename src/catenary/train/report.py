@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import BaseModel
 from torch import nn
 
+from catenary.train.best_and_worst import Samples
 from catenary.train.loop import Fit
-from catenary.train.samples import Samples
 from catenary.train.settings import TrainSettings
 
 CURVE_POINTS = 200

@@ -1,37 +1,21 @@
-"""The held-out documents that a model finds easiest and hardest: what a mean loss does not show."""
+"""The held-out rows that a model finds easiest and hardest, by the objective that it was trained with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol, TypedDict
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from catenary.train.best_and_worst import Samples, best_and_worst
 from catenary.train.dealing import B, B_co
 from catenary.train.objectives.objective import Objective
 from catenary.train.seeds import VALIDATION_MASKS, seed_at
 
-SHOWN = 5  # of each
-CHARACTERS = 120
 MOST_ROWS = 500  # each is read by itself
-
-
-class Sample(TypedDict):
-    """A document's number in its split, its loss, and how it begins."""
-
-    document: int
-    loss: float
-    text: str
-
-
-class Samples(TypedDict):
-    """Best first in `best`, worst first in `worst`."""
-
-    best: list[Sample]
-    worst: list[Sample]
 
 
 class ByRow(Protocol[B_co]):
@@ -74,19 +58,3 @@ def sampled(
     for sample in (*found["best"], *found["worst"]):
         sample["document"] = numbers[sample["document"]]
     return found
-
-
-def best_and_worst(losses: NDArray[np.float64], texts: Iterable[str]) -> Samples:
-    """Of documents with these losses and texts; no document is in both."""
-    order = np.argsort(losses, kind="stable").tolist()
-    count = min(SHOWN, len(order) // 2)
-    best, worst = order[:count], order[::-1][:count]
-    wanted = {*best, *worst}
-    found = {number: text for number, text in enumerate(texts) if number in wanted}
-
-    def shown(number: int) -> Sample:
-        text = " ".join(found[number].split())
-        cut = text if len(text) <= CHARACTERS else text[: CHARACTERS - 1] + "…"
-        return {"document": number, "loss": round(float(losses[number]), 4), "text": cut}
-
-    return {"best": [shown(number) for number in best], "worst": [shown(number) for number in worst]}

@@ -84,6 +84,12 @@ class Totals:
     tokens: int  # as many as were predicted: each sequence's tokens and its end
     sequences: int
 
+    @classmethod
+    def of(cls, scored: Sequence[NDArray[np.float64]]) -> Totals:
+        """Of what `log_probs_of_all` gave."""
+        log_prob = math.fsum(float(array.sum()) for array in scored)
+        return cls(log_prob, sum(len(array) for array in scored), len(scored))
+
     @property
     def perplexity(self) -> float:
         """exp of the mean negative log probability of a token, the ends included."""
@@ -144,9 +150,7 @@ class NgramModel:
 
     def totals(self, sequences: Iterable[Sequence[int]]) -> Totals:
         """Log probability, tokens and sequences of a text."""
-        scored = self.log_probs_of_all(sequences)
-        log_prob = math.fsum(float(array.sum()) for array in scored)
-        return Totals(log_prob, sum(len(array) for array in scored), len(scored))
+        return Totals.of(self.log_probs_of_all(sequences))
 
     def perplexity(self, sequences: Iterable[Sequence[int]]) -> float:
         """exp of the mean negative log probability of a token, the ends included."""
