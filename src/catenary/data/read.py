@@ -11,6 +11,7 @@ for a reason, so that every record of the file is accounted for.
     read:no_text          the record lacks the text column, or holds no text there
     read:no_text_column   the table has no such column
     read:lines_differ, read:no_such_language      parallel text whose other side is not there
+    read:fuzzy, read:obsolete, read:untranslated  messages of a gettext catalog without a translation to trust
 
 and for a whole file, or a part of one, which is then listed as quarantined:
 

@@ -210,6 +210,7 @@ SEEDS = {
     "a.warc": warc(("response", "http://a/", b"HTTP/1.1 200 OK\r\n\r\n<p>x</p>")),
     "a.html": PAGE.format(charset="gbk").encode("gbk"),
     "a.tmx": b"<tmx><tu><tuv><seg>a</seg></tuv><tuv><seg>b</seg></tuv></tu></tmx>",
+    "a.po": b'msgid ""\nmsgstr "Content-Type: text/plain; charset=GBK\\n"\n\nmsgid "a"\nmsgstr "\\xe4b"\n',
     "a.srt": b"1\n00:00:01,000 --> 00:00:02,000\nHello\n",
 }
 hostile = settings(

@@ -78,6 +78,7 @@ FORMATS: dict[str, Format] = {
     "conll": Format(("tagged", "read_conll"), (".conll", ".conllu", ".bio", ".bioes"), plain=True),
     "word_tag": Format(("tagged", "read_word_tag"), plain=True),
     "tmx": Format(("tmx", "read"), (".tmx",)),
+    "po": Format(("po", "read"), (".po", ".pot"), plain=True),
     "moses": Format(("moses", "read"), plain=True),
     "zip": Format(("zip", "read"), (".zip",), binary=True, holds=True),
     "tar": Format(("tar", "read"), (".tar",), binary=True, holds=True),

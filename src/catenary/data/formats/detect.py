@@ -41,6 +41,7 @@ SNIFFED = (
         re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!doctype\s+tmx[^>]*>\s*)?<tmx\b", re.I | re.S),
         "tmx",
     ),
+    (re.compile(rb'\s*(#[^\n]*\n\s*)*msgid\s+""\s*\nmsgstr\s+""'), "po"),
     (re.compile(rb"WARC/1\.[01]\r?\n"), "warc"),
     (re.compile(rb"From \S+.*\n([\w-]+: |>From )"), "mbox"),
     (

@@ -64,9 +64,11 @@ class Lines:
     utf8: bool = True
 
 
-def decoded_blocks(one: Input, reading: Reading) -> Iterator[tuple[Lines, list[str | None]]]:
-    """Blocks of lines with the text of each, None where it is none."""
-    decoder = LineDecoder(reading.source.encoding)
+def decoded_blocks(
+    one: Input, reading: Reading, encoding: str | None = None
+) -> Iterator[tuple[Lines, list[str | None]]]:
+    """Blocks of lines with the text of each, None where it is none. `encoding` is what the file itself tells."""
+    decoder = LineDecoder(reading.source.encoding or encoding)
     stream = text_stream(one, decoder)
     for block in blocks_of_lines(stream, reading.source.max_document_bytes, decoder=decoder):
         block.utf8 = decoder.name == "utf-8"
