@@ -1,26 +1,21 @@
-"""The answers that `catenary apply` wrote, beside controls: prints the tables of README.md.
+"""The answers that `catenary apply` wrote, beside controls: prints the first three tables of README.md.
 
 python measure.py
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-import numpy as np
+from told import Row, mean, share, table
 
 from catenary.data.sentences import sentences
-from catenary.evaluate.estimate import Estimate
-from catenary.evaluate.intervals import bootstrap, wilson
 from catenary.evaluate.overlap import longest, overlap, rouge_words
 
 HEADER = re.compile(r"(\S+) \(([^)]+)\) [^;]+; urgency=(\w+)")
 SIGNED = re.compile(r"^ -- (.+?) <", re.MULTILINE)
-Row = dict[str, str]
 
 
 def main() -> None:
@@ -43,7 +38,7 @@ def summaries() -> None:
         rows = table(f"out/{file}.csv")
         rows = rows[1::2] if file == "point" else rows  # on the others its one weight was chosen
         pairs = [(rouge_words(say(row)), rouge_words(row["gold"])) for row in rows]
-        scores = [told([score(*pair) for pair in pairs]) for score in (overlap(1), longest)]
+        scores = [mean([score(*pair) for pair in pairs]) for score in (overlap(1), longest)]
         words = sum(len(said) for said, _ in pairs) / max(len(pairs), 1)
         print(f"| {name} | {len(rows)} | {' | '.join(scores)} | {words:.0f} |")
 
@@ -115,24 +110,6 @@ def attempt(take: Callable[[Row], Row], row: Row) -> Row:
         return take(row)
     except (ValueError, AssertionError):  # cut off
         return {}
-
-
-def table(path: str) -> list[Row]:
-    with Path(path).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def told(scores: Sequence[float]) -> str:
-    sums = np.array([[score, 1.0] for score in scores])
-    return shown(bootstrap(sums, np.ones(len(scores), np.int64), lambda s: s[..., 0] / s[..., 1]))
-
-
-def share(right: Sequence[bool]) -> str:
-    return shown(wilson(sum(right), len(right)))
-
-
-def shown(one: Estimate) -> str:
-    return f"{one.value:.3f} [{one.low:.2f}, {one.high:.2f}]"
 
 
 if __name__ == "__main__":

@@ -33,7 +33,9 @@ def test_an_answer_that_its_model_had_to_break_off_says_so() -> None:
     assert last.finish_reason == "length"
 
 
-@pytest.mark.parametrize(("name", "kept"), [("write.poem", True), ("code.complete", False)])
+@pytest.mark.parametrize(
+    ("name", "kept"), [("write.poem", True), ("code.explain", True), ("code.complete", False)]
+)
 def test_models_are_kept_from_repeating_themselves_but_in_programs(name: str, kept: bool) -> None:
     with UpstreamServer() as there:
         asyncio.run(asked(there.url, name))

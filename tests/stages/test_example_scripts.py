@@ -7,6 +7,7 @@ import itertools
 import json
 import random
 import struct
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +25,11 @@ def script(name: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(path.parent))  # as where it is run: scripts of an example share a file
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
     return module
 
 

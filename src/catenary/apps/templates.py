@@ -56,6 +56,9 @@ INSTRUCTIONS: Mapping[str, Mapping[Language, str]] = {
     },
 }
 
+PROGRAMS = frozenset({"code.complete", "code.document"})
+"""Whose answers are programs, which say the same words again."""
+
 
 def prompted(
     name: str,
@@ -81,7 +84,7 @@ def prompted(
             messages,
             max_tokens=conversation.max_tokens,
             temperature=temperature,
-            repeats=name.startswith("code."),
+            repeats=name in PROGRAMS,
         )
         async for text in said:
             yield text
