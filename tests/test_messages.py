@@ -49,6 +49,8 @@ def spoken() -> dict[str, str]:
                 texts = node.args[:1]
             elif name in ERRORS:
                 texts = node.args[:1] + [word.value for word in node.keywords if word.arg == "expected"]
+            elif name == "require_no_run":
+                texts = node.args[1:2]
             elif name == "Finding":
                 texts = node.args[:1]
             elif name == "begin" and len(node.args) == 3:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -33,10 +33,14 @@ def home(tmp_path: Path) -> Home:
     return Home(path, f"sqlite:///{path / 'catalog.db'}")
 
 
-@pytest.fixture
-def store(home: Home) -> Iterator[Store]:
-    with Store.open(home) as opened:
-        yield opened
+def in_a_process(home: Home, body: str, *arguments: object) -> list[str]:
+    """The command of a process that opens the store and then does `body`."""
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom catenary.config import Home\n"
+        "from catenary.store import Store\n"
+        "with Store.open(Home(Path(sys.argv[1]), sys.argv[2])) as store:\n" + indent(body, "    ")
+    )
+    return [sys.executable, "-c", code, str(home.path), home.catalog_url, *map(str, arguments)]
 
 
 def secret(store: Store, number: int) -> Artifact:
@@ -83,17 +87,14 @@ def test_plain_files_are_its_owners_alone_and_go_with_the_process(
 ) -> None:
     store.encrypt("on")
     artifact = secret(store, 1)
-    code = (
-        "import sys, os, signal\nfrom pathlib import Path\nfrom catenary.config import Home\n"
-        "from catenary.store import Store\nhome = Path(sys.argv[1])\n"
-        "with Store.open(Home(home, f'sqlite:///{home}/catalog.db')) as store:\n"
-        "    path = store.get(sys.argv[2]).path\n"
-        "    assert store.get(sys.argv[2]).path == path\n"
-        "    assert path.parents[1].stat().st_mode & 0o077 == 0\n"
-        "    print((path / 'a.txt').stat().st_size, len(list(Path(sys.argv[3]).glob('*/*/*/a.txt'))))\n"
-        "    if len(sys.argv) > 4: os.kill(os.getpid(), signal.SIGKILL)\n"
+    body = (
+        "path = store.get(sys.argv[3]).path\n"
+        "assert store.get(sys.argv[3]).path == path\n"
+        "assert path.parents[1].stat().st_mode & 0o077 == 0\n"
+        "print((path / 'a.txt').stat().st_size, len(list(Path(sys.argv[4]).glob('*/*/*/a.txt'))))\n"
+        "if len(sys.argv) > 5: os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    command = [sys.executable, "-c", code, str(home.path), artifact.id, str(tmp_path / "plain")]
+    command = in_a_process(home, body, artifact.id, tmp_path / "plain")
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout.split() == [str(len(SECRET.encode())), "1"], done.stderr
     assert not any((tmp_path / "plain").iterdir())
@@ -246,14 +247,10 @@ def test_gc_and_doctor_know_of_it(store: Store) -> None:
 
 def test_nobody_encrypts_what_another_process_has_open(store: Store, home: Home) -> None:
     artifact = secret(store, 1)
-    code = (
-        "import sys\nfrom pathlib import Path\nfrom catenary.config import Home\n"
-        "from catenary.store import Store\nhome = Path(sys.argv[1])\n"
-        "with Store.open(Home(home, f'sqlite:///{home}/catalog.db')):\n"
-        "    print('open', flush=True)\n    sys.stdin.read()\n"
-    )
     server = subprocess.Popen(
-        [sys.executable, "-c", code, str(home.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        in_a_process(home, "print('open', flush=True)\nsys.stdin.read()\n"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     assert server.stdout is not None
     try:

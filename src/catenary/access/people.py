@@ -131,6 +131,12 @@ def require(connection: Connection, person: str, action: str) -> None:
         )
 
 
+def require_role(connection: Connection, person: str, wanted: str) -> None:
+    """Raise Refused unless the person holds this role now."""
+    if wanted not in roles_of(connection, person):
+        raise Refused("{person} does not hold this role.", got=wanted, next="catenary roles", person=person)
+
+
 def add_key(log: Recorder, key: PublicKey, person: str, *, by: str) -> None:
     """Let the catalog know a person's public key. Raises Refused when it knows it as another's, or as revoked."""
     known = known_key(log.connection, key.id)

@@ -6,12 +6,11 @@ set_encryption(store, "on")
 from __future__ import annotations
 
 from catenary.access import claim, local_person, recording, require
-from catenary.errors import Refused
 from catenary.progress import SILENT, Progress
 from catenary.store import Store
 from catenary.store.encrypting import Change
 from catenary.store.encryption import outer_key
-from catenary.store.runs import living
+from catenary.store.runs import require_no_run
 
 
 def set_encryption(
@@ -25,11 +24,6 @@ def set_encryption(
     with recording(store.engine, store.home) as log:
         claim(log, who)
         require(log.connection, who, "encrypt")
-        if living(log.connection):
-            raise Refused(
-                "Objects cannot be encrypted or decrypted while a run is alive.",
-                expected="no running link in `catenary status`",
-                next="catenary status",
-            )
+        require_no_run(log.connection, "Objects cannot be encrypted or decrypted while a run is alive.")
         log.append(who, "objects.encrypt", {"change": how})
     store.encrypt(how, new_key, progress)

@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from catenary.access import claim, local_person, recording, require
 from catenary.data.erased import ERASED
 from catenary.db import now
-from catenary.errors import InvalidInput, NotFound, Refused
+from catenary.errors import InvalidInput, NotFound
 from catenary.stages.exposure import exposure
 from catenary.store import Artifact, ArtifactRow, Erasure, Store, releases
 from catenary.store.documents import DOCUMENTS, ambiguous
@@ -30,7 +30,7 @@ from catenary.store.held import forget_drafts, held_rows
 from catenary.store.logs import logs
 from catenary.store.objects import WORK
 from catenary.store.receipts import receipt, stands_on
-from catenary.store.runs import living
+from catenary.store.runs import require_no_run
 
 
 @dataclass(frozen=True)
@@ -145,12 +145,7 @@ def erase(
     with recording(store.engine, store.home) as log:
         claim(log, who)
         require(log.connection, who, "revoke")
-        if living(log.connection):
-            raise Refused(
-                "Nothing can be erased while a run is alive.",
-                expected="no running link in `catenary status`",
-                next="catenary status",
-            )
+        require_no_run(log.connection, "Nothing can be erased while a run is alive.")
         for plan in plans:
             erasure = Erasure(plan.document_id, plan.source, plan.licence, plan.consent, who, why, now())
             add_erasure(log.connection, erasure)

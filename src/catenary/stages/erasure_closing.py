@@ -23,6 +23,7 @@ from catenary.access import (
     own_key,
     passphrase_from_environment,
     recording,
+    require_role,
     role,
     roles_of,
 )
@@ -78,10 +79,7 @@ def close(
     key = own_key(store.home.keys, "owner", passphrase_from_environment())
     with recording(store.engine, store.home) as log:
         claim(log, who)
-        if role_name not in roles_of(log.connection, who):
-            raise Refused(
-                "{person} does not hold this role.", got=role_name, next="catenary roles", person=who
-            )
+        require_role(log.connection, who, role_name)
         add_key(log, key.public, who, by=who)
         closed = Closed(who, role_name, why, now().astimezone(UTC).isoformat(), sorted(left))
         envelope = envelope_of(_statement(found[0], closed), PAYLOAD_TYPE, key)

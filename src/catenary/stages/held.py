@@ -27,7 +27,7 @@ from catenary.access import (
     own_key,
     passphrase_from_environment,
     recording,
-    roles_of,
+    require_role,
     single_user,
 )
 from catenary.db import now
@@ -162,8 +162,7 @@ def _is_signed(body: Mapping[str, Any], held: Held, key: KnownKey) -> bool:
 
 def _require_may_sign(connection: Connection, receipt: Receipt, role: str, who: str) -> None:
     """Raise Refused unless this person holds the role, did not ask, and signed for no excluding role before."""
-    if role not in roles_of(connection, who):
-        raise Refused("{person} does not hold this role.", got=role, next="catenary roles", person=who)
+    require_role(connection, who, role)
     if single_user(connection) is not None:
         return
     asked = next((one.name for one in api_key_rows(connection) if one.id == receipt.key_id), None)

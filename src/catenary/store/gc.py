@@ -9,7 +9,6 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from catenary.db import reading, writing
-from catenary.errors import Refused
 from catenary.store.catalog import ArtifactRow, artifact_rows_of, forget, pointed
 from catenary.store.documents import forget_ids
 from catenary.store.lineage import whole_graph
@@ -25,7 +24,7 @@ from catenary.store.objects import (
 )
 from catenary.store.receipts import served_releases
 from catenary.store.releases import moved_releases, signed_releases
-from catenary.store.runs import living
+from catenary.store.runs import require_no_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +44,8 @@ def gc(engine: Engine, home: Path, keep: Collection[str] = (), *, dry_run: bool 
     what nothing points to yet.
     """
     with writing(engine) as connection:
-        if not dry_run and living(connection):
-            raise Refused(
-                "Nothing can be removed while a run is alive.",
-                expected="no running link in `catenary status`",
-                next="catenary status",
-            )
+        if not dry_run:
+            require_no_run(connection, "Nothing can be removed while a run is alive.")
         unwanted = _unwanted(connection, keep)
         if not dry_run:
             for row in unwanted:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from catenary.db import now, reading, writing
+from catenary.errors import Refused
 from catenary.store.catalog import in_parts
 from catenary.store.objects import LOCKS, lock_of, locked
 from catenary.store.tables import metrics, runs
@@ -156,6 +157,12 @@ def newest_done(connection: Connection, artifact_ids: Collection[str]) -> dict[s
 def living(connection: Connection) -> list[RunRow]:
     """The runs that have not ended."""
     return [RunRow(*row) for row in connection.execute(select(runs).where(runs.c.outcome.is_(None)))]
+
+
+def require_no_run(connection: Connection, what: str) -> None:
+    """Raises Refused with `what` while a run is alive."""
+    if living(connection):
+        raise Refused(what, expected="no running link in `catenary status`", next="catenary status")
 
 
 def add_metrics(connection: Connection, run_id: int, figures: Iterable[Metric]) -> None:
