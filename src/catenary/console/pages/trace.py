@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from catenary.chain.picture import lineage_picture
 from catenary.chain.trace import DOCUMENT, RECEIPT, Node, trace
 from catenary.console.pages.overview import require_sight
-from catenary.console.table import Cell, Column, Row, table
+from catenary.console.table import Cell, Column, Row, Table, table
 from catenary.console.view import desk_of, picture, render, root_of, viewer_of
 from catenary.console.viewer import Viewer
 from catenary.errors import NotFound
@@ -45,6 +45,7 @@ def trace_pages() -> APIRouter:
             down=bool(down),
             both_ways=not what.startswith(RECEIPT),
             drawn=picture(lineage_picture(tree, down=bool(down))),
+            documents=_documents(tree, root_of(request)),
             nodes=table(
                 "lineage",
                 say("The same as a table"),
@@ -88,6 +89,27 @@ def _walk(node: Node, depth: int = 0) -> Iterator[tuple[int, Node]]:
     yield depth, node
     for child in node.children:
         yield from _walk(child, depth + 1)
+
+
+def _documents(tree: Node, root: str) -> Table:
+    """The documents that an answer leads to: among the many files of a lineage they would be found late."""
+    rows: list[Row] = [
+        [
+            Cell(node.id[:12], f"{root}/trace/{DOCUMENT}{node.id}", value=node.id, code=True),
+            parent.title,
+            " · ".join(node.facts),
+        ]
+        for parent, node in _below(tree)
+        if node.kind == "document"
+    ]
+    heads = [say("document"), say("why"), say("file, record, licence")]
+    return table("documents", say("Documents that it leads to"), heads, rows)
+
+
+def _below(node: Node) -> Iterator[tuple[Node, Node]]:
+    for child in node.children:
+        yield node, child
+        yield from _below(child)
 
 
 def _row(depth: int, node: Node, root: str) -> Row:
