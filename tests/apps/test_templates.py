@@ -47,7 +47,10 @@ def test_who_is_upset_is_answered_with_regret() -> None:
     assert not said(assistant(AssistantRules(FAQ), label=mood), "怎样退货？")[0].startswith("很抱歉")
 
 
-@pytest.mark.parametrize("question", ["转人工", "I want to talk to a human", "agent, please"])
+@pytest.mark.parametrize(
+    "question",
+    ["转人工", "人工", "有真人吗？", "帮我接一下客服", "I want to talk to a human", "agent, please"],
+)
 def test_a_person_takes_over_in_opening_hours(question: str) -> None:
     rules = AssistantRules(FAQ, hours={0: (9, 18)})
     _, notes = said(assistant(rules, now=lambda: MONDAY_NOON), "My parcel 17 is lost.", "Sorry.", question)
@@ -59,8 +62,17 @@ def test_a_person_takes_over_in_opening_hours(question: str) -> None:
     assert "09:00–18:00" in closed[0]
 
 
-def test_whoever_speaks_of_a_person_is_not_handed_over() -> None:
-    assert said(assistant(AssistantRules(FAQ)), "How many people fit in?")[1]["route"] == "none"
+@pytest.mark.parametrize(
+    "question", ["How many people fit in?", "有真人尺寸的玩偶吗？", "人工智能音箱有货吗？"]
+)
+def test_whoever_speaks_of_a_person_is_not_handed_over(question: str) -> None:
+    assert said(assistant(AssistantRules(FAQ)), question)[1]["route"] == "none"
+
+
+def test_one_word_in_common_makes_no_known_question() -> None:
+    app = assistant(AssistantRules({"How long does delivery take?": "Three days."}))
+    assert said(app, "How long will the delivery take?")[0] == "Three days."
+    assert said(app, "How long is the cable?")[1]["route"] == "none"
 
 
 def test_after_two_answers_that_were_none_a_person_takes_over() -> None:

@@ -23,7 +23,8 @@ from catenary.messages import Language, say
 from catenary.search.terms import question_terms
 
 PERSON = re.compile(
-    r"转人工|人工客服|找人工|真人|"
+    r"转人工|人工客服|找人工|(?:有|找|要|跟|和|换)(?:个|位)?真人(?!尺寸|大小|秀|版)|真人客服|接(?:一下)?(?:人工|客服)|"
+    r"^\W*(?:人工|真人)(?:服务)?\W*$|"
     r"\b(?:speak|talk|connect me|transfer me)(?: to| with)? (?:a |an |the )?"
     r"(?:human|(?:real )?person|someone|agent|operator)\b|"
     r"^\W*(?:a )?(?:human|agent|operator)(?:,? please)?\W*$",
