@@ -24,7 +24,7 @@ from catenary.chain.trace import trace
 from catenary.digest import digest
 from catenary.errors import InvalidInput, NotFound, Refused
 from catenary.inference import Classifier, Scores
-from catenary.inference.port import Stop, never
+from catenary.inference.port import Stop, Text, never
 from catenary.serve import Endpoint, Limits, Receipt, SaveReceipt
 from catenary.serve.receipts import ReleaseStatus
 from catenary.stages.held import told as told_answer
@@ -168,7 +168,7 @@ class _Following:
     def labels(self) -> Sequence[str]:
         return self._classifier.labels
 
-    def classify(self, texts: Sequence[str], *, stop: Stop = never) -> list[Scores]:
+    def classify(self, texts: Sequence[Text], *, stop: Stop = never) -> list[Scores]:
         self._check()
         return self._classifier.classify(texts, stop=stop)
 

@@ -115,3 +115,31 @@ def test_a_model_that_repeats_itself_is_stopped(index: SearchIndex) -> None:
     text, notes = said(documents(index, model=model), "How hot should the water for coffee be?")
     assert text.count("93 degrees") == 1
     assert notes["sentences_kept"] == 1
+
+
+def test_passages_that_a_model_finds_relevant_come_first(index: SearchIndex) -> None:
+    read: list[str] = []
+
+    async def relevance(question: str, passages: Sequence[str]) -> list[float]:
+        read.extend(passages)
+        return [float("freeze" in one) for one in passages]
+
+    question = "What about beans before brewing?"
+    _, plain = said(documents(index), question)
+    rules = DocumentRules(rerank_best=2)
+    _, told = said(documents(index, rules=rules, rerank=relevance), question)
+    assert len(read) == 2
+    assert {one["passage"] for one in told["retrieved"]} == {one["passage"] for one in plain["retrieved"]}
+    assert [one["relevance"] for one in told["retrieved"][:2]] in ([0.0, 1.0], [1.0, 0.0])
+    assert "relevance" not in plain["retrieved"][0]
+
+
+def test_questions_in_another_language_are_not_read_again(index: SearchIndex) -> None:
+    async def relevance(question: str, passages: Sequence[str]) -> list[float]:
+        raise AssertionError(question)
+
+    app = documents(index, rules=DocumentRules(rerank_languages=("en",)), rerank=relevance)
+    text, _ = said(app, "绿茶要用多少度的水？")
+    assert "八十度" in text
+    text, _ = said(app, "How do I repair a bicycle?")  # nor is one that nothing answers
+    assert text == "This is not in the documents."

@@ -9,6 +9,7 @@ from transformers import AutoModelForQuestionAnswering, AutoModelForTokenClassif
 
 from catenary.digest import file_sha256
 from catenary.errors import Interrupted, InvalidInput
+from catenary.inference import load as load_classifier
 from catenary.inference.read import load_reader
 from catenary.inference.score import score
 from catenary.inference.tag import entities, load_tagger
@@ -207,6 +208,10 @@ def test_pairs_of_texts(base, tmp_path):
     finetune_classifier(base, texts[:350], labels[:350], settings, tmp_path, classify=chosen)
     told = [chosen for (chosen,) in score(tmp_path, texts[350:]).chosen]
     assert sum(a == b for a, b in zip(told, labels[350:], strict=True)) > 45
+    alone = load_classifier(tmp_path).classify(texts[350:])  # what is served says the same
+    assert [one.label for one in alone] == told
+    with pytest.raises(InvalidInput, match="no pairs"):
+        load_classifier(tmp_path, engine="openvino").classify(texts[350:])
 
 
 @pytest.mark.parametrize("method", ["fgm", "freelb"])

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from catenary.apps import App, Conversation, Note
-from catenary.apps.port import ChatModel, Classify
-from catenary.serve.engine import Delta, Engine, EngineState, Labelled, Made, Spent, Vectors, WriteJob
+from catenary.apps.port import ChatModel, Classify, Rerank
+from catenary.search.rerank import RELEVANT
+from catenary.serve.engine import Delta, Engine, EngineState, Labelled, Made, Spent, Text, Vectors, WriteJob
 from catenary.serve.errors import INVALID_REQUEST, UNSUPPORTED, ApiError
 from catenary.serve.served import Served
 
@@ -103,6 +104,22 @@ class Tools:
 
         return label
 
+    def rerank(self, name: str | None) -> Rerank | None:
+        """The endpoint of this name as a judge of which passages answer a question, where there is one."""
+        if name is None:
+            return None
+        served = self.endpoints[name]
+
+        async def relevance(question: str, passages: Sequence[str]) -> list[float]:
+            self.tally.models[served.name] = served.release
+            told = await served.engine.classify([(question, one) for one in passages])
+            self.tally.prompt += sum(one.tokens for one in told)
+            if any(RELEVANT not in one.scores for one in told):
+                raise ApiError("This endpoint's model does not tell how relevant a passage is.", UNSUPPORTED)
+            return [one.scores[RELEVANT] for one in told]
+
+        return relevance
+
 
 Make = Callable[[Tools], App]
 
@@ -161,7 +178,7 @@ class AppEngine:
         finally:
             self._load -= 1
 
-    async def classify(self, texts: Sequence[str]) -> list[Labelled]:
+    async def classify(self, texts: Sequence[Text]) -> list[Labelled]:
         """An application does not label."""
         raise ApiError("The model {name} does not do this.", UNSUPPORTED, name=self._name)
 

@@ -100,6 +100,8 @@ def _maker(settings: AppSettings, on: StandsOn, screen: Screen) -> Make:
                 settings.quotes,
                 Bars(settings.least, settings.least_cosine),
                 settings.not_found,
+                settings.rerank_best,
+                tuple(settings.rerank_languages),
             )
             graph = None if on.knowledge is None else Knowledge(on.knowledge.path)
             return lambda tools: documents(
@@ -109,6 +111,7 @@ def _maker(settings: AppSettings, on: StandsOn, screen: Screen) -> Make:
                 embed=embed,
                 screen=screen,
                 knowledge=graph,
+                rerank=tools.rerank(settings.rerank),
             )
         case AssistantSettings():
             hours = {DAYS.index(day): hours for day, hours in settings.hours.items()}

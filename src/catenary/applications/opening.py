@@ -121,7 +121,7 @@ def _check_tasks(settings: AppSettings, endpoints: Mapping[str, Served]) -> None
     for key, section, name in named_by(settings):
         if section != "endpoints":
             continue
-        does = ("classify",) if key in ("classifier", "sentiment") else ("generate", "translate")
+        does = ("classify",) if key in ("classifier", "sentiment", "rerank") else ("generate", "translate")
         if endpoints[name].task not in does:
             raise InvalidInput(
                 "This endpoint does not do what the application needs.",

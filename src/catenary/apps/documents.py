@@ -26,6 +26,7 @@ from catenary.apps.port import (
     Embed,
     Note,
     Piece,
+    Rerank,
     Screen,
     Screened,
     unscreened,
@@ -37,6 +38,7 @@ from catenary.search import Found, Passage, SearchIndex
 from catenary.search.bars import Bars
 from catenary.search.knowledge import Knowledge, with_facts
 from catenary.search.quotes import Quote, quotes, sentences_of
+from catenary.search.rerank import BEST, passage_text, reranked
 from catenary.search.terms import question_terms, subjects, terms
 
 PROMPT = {
@@ -55,12 +57,17 @@ SUPPORTED = 0.6  # of a sentence's words, by how rare they are, that a passage m
 
 @dataclass(frozen=True, slots=True)
 class DocumentRules:
-    """`passages`: how many a model reads. `quotes`: how many at most. `bars`: what a question is answered by."""
+    """`passages`: how many a model reads. `quotes`: how many at most. `bars`: what a question is answered by.
+
+    `rerank_best`: how many passages are read again, of questions in `rerank_languages` (all where none is named).
+    """
 
     passages: int = 4
     quotes: int = 3
     bars: Bars = field(default_factory=Bars)
     not_found: str | None = None
+    rerank_best: int = BEST
+    rerank_languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +87,14 @@ def documents(
     embed: Embed | None = None,
     screen: Screen = unscreened,
     knowledge: Knowledge | None = None,
+    rerank: Rerank | None = None,
 ) -> App:
     """The application. `embed` is the model that made the index's vectors; `screen` reads before `model` does.
 
-    `knowledge` holds facts of the same index: passages that define what a question names are found too.
+    `knowledge` holds facts of the same index: passages that define what a question names are found too. `rerank`
+    reads the question with each of the best passages.
     """
-    return _Documents(index, rules or DocumentRules(), model, embed, screen, knowledge)
+    return _Documents(index, rules or DocumentRules(), model, embed, screen, knowledge, rerank)
 
 
 @dataclass(slots=True)
@@ -141,9 +150,10 @@ class _Documents:
         embed: Embed | None,
         screen: Screen,
         knowledge: Knowledge | None,
+        rerank: Rerank | None,
     ) -> None:
         self.index, self.rules, self.model, self.embed, self.screen = index, rules, model, embed, screen
-        self.knowledge = knowledge
+        self.knowledge, self.rerank = knowledge, rerank
 
     async def __call__(self, conversation: Conversation) -> AsyncIterator[Piece]:
         language = conversation.language
@@ -190,13 +200,23 @@ class _Documents:
         embed = self._embed_for(question)
         vector = None if embed is None else (await embed([question]))[0]
         most = max(self.rules.passages, 8)
-        found = await asyncio.to_thread(self.index.search, question, most, vector=vector)
+        rerank = self._rerank_for(question)
+        best = most if rerank is None else max(most, self.rules.rerank_best)
+        found = await asyncio.to_thread(self.index.search, question, best, vector=vector)
         answerable = self.rules.bars.cleared(found)
+        if rerank is not None and answerable:
+            read = [passage_text(one) for one in found[: self.rules.rerank_best]]
+            found = reranked(found, await rerank(question, read))
+        found = found[:most]
         if self.knowledge is not None and answerable:
             found = await asyncio.to_thread(
                 with_facts, self.index, self.knowledge, question, found, vector=vector
             )
         return Retrieved(question, found, answerable)
+
+    def _rerank_for(self, question: str) -> Rerank | None:
+        languages = self.rules.rerank_languages
+        return self.rerank if not languages or language_of(question) in languages else None
 
     def _embed_for(self, question: str) -> Embed | None:
         return self.embed if self.index.embeds(question) else None
@@ -309,4 +329,5 @@ def _told(found: Found) -> dict[str, Any]:
         "words": round(found.words, 4),
         "coverage": round(found.coverage, 4),
         "cosine": None if found.cosine is None else round(found.cosine, 4),
+        **({} if found.relevance is None else {"relevance": round(found.relevance, 4)}),
     }

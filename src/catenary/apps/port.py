@@ -61,6 +61,9 @@ Embed = Callable[[Sequence[str]], Awaitable["npt.NDArray[np.float32]"]]
 Classify = Callable[[Sequence[str]], Awaitable[list[Mapping[str, float]]]]
 """Texts → the probabilities of their labels, most probable first."""
 
+Rerank = Callable[[str, Sequence[str]], Awaitable[list[float]]]
+"""A question and passages → how relevant each of them is, from 0 to 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Screened:

@@ -46,11 +46,16 @@ class DocumentsSettings(AppSettings):
 
     `least` is the share of a question that a passage must speak of, `least_cosine` how near it must come in meaning.
     `knowledge` is a graph of the index's facts: passages that define what the question names are found too.
+    `rerank` is the endpoint of a classifier of pairs, which reads the question with each of the `rerank_best` passages;
+    `rerank_languages` are those that it reads, all where none is named.
     """
 
     kind: Literal["documents"]
     index: Index
     knowledge: Index | None = None
+    rerank: Endpoint | None = None
+    rerank_best: int = Field(20, ge=1, le=50)
+    rerank_languages: list[Literal["zh", "en"]] = Field(default=[])
     model: Endpoint | None = None
     passages: int = Field(4, ge=1, le=20)
     quotes: int = Field(3, ge=1, le=10)

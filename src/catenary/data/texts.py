@@ -64,6 +64,6 @@ def labelled_documents_of(folder: Path, split: str) -> tuple[list[str], list[str
             n=len(labels),
             split=split,
             got=f"doc:{ids[labels.index(None)]}",
-            expected="a source with `files: {label: …}` or `label: <column>`",
+            expected="a source with `files: {{label: …}}` or `label: <column>`",
         )
     return ids, texts, labels

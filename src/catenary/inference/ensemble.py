@@ -14,7 +14,7 @@ from pathlib import Path
 from catenary.errors import Damaged, InvalidInput
 from catenary.files import make_folder, write_whole
 from catenary.inference.folder import read_json
-from catenary.inference.port import Classifier, Scores, Stop, never, ranked
+from catenary.inference.port import Classifier, Scores, Stop, Text, never, ranked
 
 FAMILY = "ensemble"
 MEMBERS = "members"
@@ -36,7 +36,7 @@ class Ensemble:
         self.labels: Sequence[str] = members[0].labels
         self._members = members
 
-    def classify(self, texts: Sequence[str], *, stop: Stop = never) -> list[Scores]:
+    def classify(self, texts: Sequence[Text], *, stop: Stop = never) -> list[Scores]:
         """See `Classifier.classify`; tokens are those of the member that reads the most."""
         told = [member.classify(texts, stop=stop) for member in self._members]
         return [self._mean([scores[number] for scores in told]) for number in range(len(texts))]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catenary.inference.batches import check_unicode
-from catenary.inference.port import Scores, Stop, go_on, never, ranked
+from catenary.inference.port import Scores, Stop, Text, go_on, never, ranked, singles
 
 if TYPE_CHECKING:
     from catenary.models.baselines.linear import LinearClassifier
@@ -32,8 +32,9 @@ class LinearScores:
         self.labels: Sequence[str] = model.labels
         self._model = model
 
-    def classify(self, texts: Sequence[str], *, stop: Stop = never) -> list[Scores]:
+    def classify(self, texts: Sequence[Text], *, stop: Stop = never) -> list[Scores]:
         """See `Classifier.classify`."""
+        texts = singles(texts)
         check_unicode(texts)
         told: list[Scores] = []
         for start in range(0, len(texts), TEXTS_PER_BATCH):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from catenary.errors import Interrupted
+from catenary.errors import Interrupted, InvalidInput
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from catenary.inference.generation import Completion, GenerationSettings, Piece, Prompt, Usage
     from catenary.inference.generator_folder import GeneratorFolder
+
+Text = str | tuple[str, str]
+"""What a classifier reads: a text, or a pair of them, such as a question and a passage."""
 
 Stop = Callable[[], bool]
 """Asked between batches; True ends the work with Interrupted."""
@@ -49,10 +52,11 @@ class Classifier(Protocol):
     def labels(self) -> Sequence[str]:
         """Every label it can give, in the model's order."""
 
-    def classify(self, texts: Sequence[str], *, stop: Stop = never) -> list[Scores]:
+    def classify(self, texts: Sequence[Text], *, stop: Stop = never) -> list[Scores]:
         """One `Scores` a text, in the order of `texts`.
 
-        Raises InvalidInput for a text that is no Unicode text, Interrupted when `stop` says so.
+        Raises InvalidInput for a text that is no Unicode text and for pairs where the model or its engine reads none,
+        Interrupted when `stop` says so.
         """
 
 
@@ -126,6 +130,17 @@ def ranked(labels: Sequence[str], probabilities: Sequence[float]) -> dict[str, f
     """Label → probability, most probable first; equal ones keep the model's order."""
     pairs = zip(labels, map(float, probabilities), strict=True)
     return dict(sorted(pairs, key=lambda pair: -pair[1]))
+
+
+def singles(texts: Sequence[Text]) -> list[str]:
+    """The texts, of which none may be a pair. Raises InvalidInput."""
+    told = [text for text in texts if isinstance(text, str)]
+    if len(told) < len(texts):
+        raise InvalidInput(
+            "This classifier reads single texts, no pairs of them.",
+            expected="a model trained with `text_pair`, released with `formats: [safetensors]`",
+        )
+    return told
 
 
 def go_on(stop: Stop) -> None:

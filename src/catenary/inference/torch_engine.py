@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from catenary.inference.folder import (
     read_json,
     refuse_pickle,
 )
-from catenary.inference.transformer import Forward, TransformerClassifier
+from catenary.inference.transformer import TransformerClassifier
 
 if TYPE_CHECKING:
     from catenary.models import HeadName, Model
@@ -28,18 +28,40 @@ def torch_classifier(folder: TextModelFolder, threads: int | None) -> Transforme
 
     torch has one number of threads a process: `threads`, where given, is set for all of it.
     """
-    return TransformerClassifier(folder, torch_forward(folder, threads), tokens_per_batch=TOKENS_PER_BATCH)
+    forward = torch_forward(folder, threads)
+    return TransformerClassifier(folder, forward, tokens_per_batch=TOKENS_PER_BATCH, pairs=forward)
 
 
-def torch_forward(folder: TextModelFolder, threads: int | None) -> Forward:
-    """The folder's weights, ready to run a batch."""
+class TorchForward(Protocol):
+    """A `Forward` and a `ForwardPairs`."""
+
+    def __call__(
+        self,
+        input_ids_BT: NDArray[np.int64],
+        attention_mask_BT: NDArray[np.int64],
+        token_type_ids_BT: NDArray[np.int64] | None = None,
+        /,
+    ) -> NDArray[np.float32]: ...
+
+
+def torch_forward(folder: TextModelFolder, threads: int | None) -> TorchForward:
+    """The folder's weights, ready to run a batch, of pairs too."""
     import torch
 
     model = read_model(folder.path, threads)
+    typed = model.config.type_vocab_size > 1
 
-    def forward(input_ids_BT: NDArray[np.int64], attention_mask_BT: NDArray[np.int64]) -> NDArray[np.float32]:
+    def forward(
+        input_ids_BT: NDArray[np.int64],
+        attention_mask_BT: NDArray[np.int64],
+        token_type_ids_BT: NDArray[np.int64] | None = None,
+        /,
+    ) -> NDArray[np.float32]:
+        types = None if token_type_ids_BT is None or not typed else torch.from_numpy(token_type_ids_BT)
         with torch.inference_mode():
-            output = model(torch.from_numpy(input_ids_BT), torch.from_numpy(attention_mask_BT))
+            output = model(
+                torch.from_numpy(input_ids_BT), torch.from_numpy(attention_mask_BT), token_type_ids=types
+            )
         return np.asarray(output.logits.float().numpy(), dtype=np.float32)
 
     return forward

@@ -14,31 +14,42 @@ from numpy.typing import NDArray
 from catenary.errors import Damaged
 from catenary.inference.batches import Batch, batches, tokenise
 from catenary.inference.folder import TextModelFolder
-from catenary.inference.port import Scores, Stop, go_on, never, ranked
+from catenary.inference.port import Scores, Stop, Text, go_on, never, ranked, singles
 
 Forward = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]]
 """(input_ids_BT, attention_mask_BT) → logits_BL. Safe to call from several threads."""
+
+ForwardPairs = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]]
+"""(input_ids_BT, attention_mask_BT, token_type_ids_BT: 1 in the second text of a pair) → logits_BL."""
 
 
 class TransformerClassifier:
     """Tokenises, runs `forward` batch by batch, and gives each text its probabilities.
 
     Batches have at most `tokens_per_batch` tokens with padding (0: one text each) and up to `workers` run at once.
+    `pairs` runs a batch of pairs; of one that is too long, the longer text is cut.
     """
 
     def __init__(
-        self, folder: TextModelFolder, forward: Forward, *, tokens_per_batch: int, workers: int = 1
+        self,
+        folder: TextModelFolder,
+        forward: Forward,
+        *,
+        tokens_per_batch: int,
+        workers: int = 1,
+        pairs: ForwardPairs | None = None,
     ) -> None:
         self.labels: Sequence[str] = folder.labels
         self._folder = folder
-        self._forward = forward
+        self._forward, self._pairs = forward, pairs
         self._tokens_per_batch = tokens_per_batch
         self._workers = ThreadPoolExecutor(workers, "inference") if workers > 1 else None
         folder.tokenizer.enable_truncation(folder.max_tokens)
 
-    def classify(self, texts: Sequence[str], *, stop: Stop = never) -> list[Scores]:
+    def classify(self, texts: Sequence[Text], *, stop: Stop = never) -> list[Scores]:
         """See `Classifier.classify`."""
-        tokenised = tokenise(self._folder.tokenizer, texts, self._folder.max_tokens)
+        read = texts if self._pairs is not None else singles(texts)
+        tokenised = tokenise(self._folder.tokenizer, read, self._folder.max_tokens)
         made = list(batches(tokenised, self._folder.pad_id, self._tokens_per_batch))
 
         def probabilities(batch: Batch) -> NDArray[np.float64]:
@@ -54,7 +65,10 @@ class TransformerClassifier:
         return [answers[index] for index in range(len(texts))]
 
     def _logits(self, batch: Batch) -> NDArray[np.float32]:
-        logits_BL = self._forward(batch.input_ids, batch.attention_mask)
+        if batch.token_type_ids is None or self._pairs is None:
+            logits_BL = self._forward(batch.input_ids, batch.attention_mask)
+        else:
+            logits_BL = self._pairs(batch.input_ids, batch.attention_mask, batch.token_type_ids)
         if logits_BL.shape != (len(batch.indices), len(self.labels)) or not np.isfinite(logits_BL).all():
             raise Damaged(
                 "The model's answer is not one finite number a label: it is damaged.",

@@ -5,6 +5,7 @@
     count    texts → their passages and the words in each, in any process
     build    those → files: postings, vectors where a model makes some; what did not change is taken over
     index    those files, mapped into memory → the best passages for a question (BM25, vectors, both)
+    rerank   the best of them in the order of a model that reads both
     bars     whether these passages answer it
     quotes   the sentences that do, word for word
     facts    what a passage states by its form: what something is, what is named together

@@ -66,13 +66,17 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A passage that was found. `score` ranks it; `words` is its BM25, `cosine` that of vectors."""
+    """A passage that was found. `score` ranks it; `words` is its BM25, `cosine` that of vectors.
+
+    `relevance`: what a model says that read it together with the question (`rerank.py`).
+    """
 
     passage: Passage
     score: float
     words: float
     coverage: float
     cosine: float | None
+    relevance: float | None = None
 
 
 class SearchIndex:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from catenary.serve.engine import Delta, Engine, EngineState, Labelled, Made, Spent, Vectors, WriteJob
+from catenary.serve.engine import Delta, Engine, EngineState, Labelled, Made, Spent, Text, Vectors, WriteJob
 from catenary.serve.errors import OVERLOADED, UPSTREAM_GONE, ApiError
 
 Told = TypeVar("Told")
@@ -71,7 +71,7 @@ class Balanced:
                     raise
         return await ask(last)
 
-    async def classify(self, texts: Sequence[str]) -> list[Labelled]:
+    async def classify(self, texts: Sequence[Text]) -> list[Labelled]:
         """See `Engine.classify`."""
         return await self._whole(lambda engine: engine.classify(texts))
 

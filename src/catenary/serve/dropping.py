@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from sqlalchemy.exc import SQLAlchemyError
 
 from catenary.errors import CatenaryError, Refused
-from catenary.serve.engine import Delta, EngineState, Labelled, Made, Spent, Vectors, WriteJob
+from catenary.serve.engine import Delta, EngineState, Labelled, Made, Spent, Text, Vectors, WriteJob
 from catenary.serve.errors import NO_MODEL, ApiError
 from catenary.serve.gateway import Gateway
 
@@ -64,7 +64,7 @@ class Dropped:
         """See `Engine.write`."""
         raise ApiError(ERASED, NO_MODEL)
 
-    async def classify(self, texts: Sequence[str]) -> list[Labelled]:
+    async def classify(self, texts: Sequence[Text]) -> list[Labelled]:
         """See `Engine.classify`."""
         raise ApiError(ERASED, NO_MODEL)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 Task = Literal["classify", "generate", "embed", "tag", "translate"]
+Text = str | tuple[str, str]  # a pair: what is asked and what may answer it
 FinishReason = Literal["stop", "length", "content_filter", "tool_calls"]
 
 
@@ -120,7 +121,7 @@ class Engine(Protocol):
     def write(self, job: WriteJob) -> AsyncIterator[Delta | Made | Spent]:
         """Pieces as they come, `Spent` last. Closing it early ends the work within a step."""
 
-    async def classify(self, texts: Sequence[str]) -> list[Labelled]: ...
+    async def classify(self, texts: Sequence[Text]) -> list[Labelled]: ...
 
     async def embed(self, texts: Sequence[str]) -> Vectors: ...
 

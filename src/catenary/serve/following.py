@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
-from catenary.serve.engine import Delta, Engine, EngineState, Labelled, Made, Spent, Vectors, WriteJob
+from catenary.serve.engine import Delta, Engine, EngineState, Labelled, Made, Spent, Text, Vectors, WriteJob
 from catenary.serve.served import require
 
 
@@ -34,7 +34,7 @@ class Following:
         self._require()
         return self._engine.write(job)
 
-    async def classify(self, texts: Sequence[str]) -> list[Labelled]:
+    async def classify(self, texts: Sequence[Text]) -> list[Labelled]:
         """See `Engine.classify`."""
         self._require()
         return await self._engine.classify(texts)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from catenary.inference.process import wire
-from catenary.serve.engine import Delta, EngineState, Labelled, Logprob, Spent, Vectors, WriteJob
+from catenary.serve.engine import Delta, EngineState, Labelled, Logprob, Spent, Text, Vectors, WriteJob
 from catenary.serve.errors import ENGINE_GONE, INPUT_TOO_LONG, INVALID_REQUEST, OVERLOADED, ApiError
 
 log = logging.getLogger("catenary.serve")
@@ -208,7 +208,7 @@ class LocalEngine:
                 else:
                     yield Spent(**value) if kind == "done" else Spent(value)
 
-    async def classify(self, texts: Sequence[str]) -> list[Labelled]:
+    async def classify(self, texts: Sequence[Text]) -> list[Labelled]:
         """See `Engine.classify`."""
         told = await self._whole({"do": "classify", "texts": list(texts)})
         return [Labelled(dict(scores), tokens, truncated) for scores, tokens, truncated in told]

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from catenary.errors import NotFound
-from catenary.serve.engine import Delta, EngineState, Labelled, Logprob, Spent, Vectors, WriteJob
+from catenary.serve.engine import Delta, EngineState, Labelled, Logprob, Spent, Text, Vectors, WriteJob
 from catenary.serve.errors import INPUT_TOO_LONG, INVALID_REQUEST, UNSUPPORTED, UPSTREAM_GONE, ApiError
 from catenary.serve.spans import hand_on
 
@@ -120,7 +120,7 @@ class Upstream:
         tokens = int((told.get("usage") or {}).get("prompt_tokens", 0))
         return Vectors(as_text, (tokens, *(0 for _ in texts[1:])))
 
-    async def classify(self, texts: Sequence[str]) -> list[Labelled]:
+    async def classify(self, texts: Sequence[Text]) -> list[Labelled]:
         """No such route in OpenAI's API."""
         raise ApiError("Another server can write and make vectors only.", UNSUPPORTED, param="model")
 

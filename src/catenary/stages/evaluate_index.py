@@ -2,6 +2,7 @@
 
     evaluations:
       handbook: {index: handbook, questions: questions.jsonl}
+      reread:   {index: handbook, questions: questions.jsonl, rerank: cross}     # beside the index as it is
 
 A line of `questions:` is {"question": …, "evidence": […], "language": …}: any of the strings of `evidence` stands in
 a passage that answers; none is given where the documents have no answer, and the question should be refused.
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -30,15 +31,22 @@ if TYPE_CHECKING:
     from catenary.search.quotes import Quote
 
 METRICS = ("recall_at_5", "mrr", "recall_at_1", "ndcg_at_10", "cited", "over_refused", "refused")
-CONTROL = "overlap"
+CONTROL, RERANKED = "overlap", "reranked"
 LIMIT = 10
+Both = tuple[Sequence["Found"], Sequence["Found"]]  # as it is told, and as it was found at first
 
 
 class EvaluateIndexSettings(Settings):
-    """Which index, which questions; `least` and `least_cosine` as an application has them."""
+    """Which index, which questions; `least` and `least_cosine` as an application has them.
+
+    `rerank`: a classifier of pairs with the label `relevant`, which reads the question with each of the best passages.
+    """
 
     index: Annotated[str, Ref("indexes")]
     knowledge: Annotated[str | None, Ref("indexes")] = None  # as an application has it
+    rerank: Annotated[str | None, Ref("models")] = None
+    rerank_best: int = Field(20, ge=1, le=50)
+    rerank_languages: list[Literal["zh", "en"]] = Field(default=[])
     questions: str
     quotes: int = Field(3, ge=1, le=10)
     least: float = Field(0.5, ge=0, le=1)
@@ -48,8 +56,8 @@ class EvaluateIndexSettings(Settings):
 
     @property
     def of(self) -> list[str]:
-        """What gates may name: the index, and the control."""
-        return ["index", CONTROL]
+        """What gates may name: the index, with its passages read again, and the control."""
+        return ["index", *([RERANKED] if self.rerank else []), CONTROL]
 
     @property
     def metrics(self) -> list[str]:
@@ -74,7 +82,10 @@ def check(settings: EvaluateIndexSettings, stands_on: Mapping[str, BaseModel]) -
 
 def recipe(settings: EvaluateIndexSettings) -> Mapping[str, Any]:
     """Where the questions lie is left out; what they are is in `content`."""
-    return settings.model_dump(mode="json", exclude={"index", "knowledge", "questions", "threads"})
+    left_out = {"index", "knowledge", "rerank", "questions", "threads"}
+    if settings.rerank is None:
+        left_out |= {"rerank_best", "rerank_languages"}
+    return settings.model_dump(mode="json", exclude=left_out)
 
 
 def content(name: str, settings: EvaluateIndexSettings, base: Path, sha_of: ShaOf) -> Mapping[str, Any]:
@@ -99,25 +110,35 @@ def run(work: Work[EvaluateIndexSettings]) -> Mapping[str, Any]:
         embed([one["question"]])[0] if embed is not None and index.embeds(one["question"]) else None
         for one in asked
     ]
-    work.progress.begin("asking questions", 2 * len(asked), "questions")
-    seconds: list[float] = []
+    rerank = None if settings.rerank is None else _Reranker(work)
+    seconds: dict[str, list[float]] = {"index": [], RERANKED: []}
 
-    def by_index(at: int) -> list[Found]:
+    def found_by(at: int, reranker: _Reranker | None) -> Both:
+        question = asked[at]["question"]
         began = time.perf_counter()
-        found = index.search(asked[at]["question"], LIMIT, vector=vectors[at])
+        most = LIMIT if reranker is None else max(LIMIT, settings.rerank_best)
+        first = found = index.search(question, most, vector=vectors[at])
+        if reranker is not None:
+            found = reranker.ordered(question, found)
+        found = found[:LIMIT]
         if knowledge is not None:
-            found = with_facts(index, knowledge, asked[at]["question"], found, vector=vectors[at])
-        seconds.append(time.perf_counter() - began)
-        return found
+            found = with_facts(index, knowledge, question, found, vector=vectors[at])
+        seconds["index" if reranker is None else RERANKED].append(time.perf_counter() - began)
+        return found, first
+
+    def by_words(at: int) -> Both:
+        found = control.search(asked[at]["question"], LIMIT)
+        return found, found
 
     control = Overlap(index)
-    ways: dict[str, Callable[[int], list[Found]]] = {
-        "index": by_index,
-        CONTROL: lambda at: control.search(asked[at]["question"], LIMIT),
-    }
+    ways: dict[str, Callable[[int], Both]] = {"index": lambda at: found_by(at, None)}
+    if rerank is not None:
+        ways[RERANKED] = lambda at: found_by(at, rerank)
+    ways[CONTROL] = by_words
+    work.progress.begin("asking questions", len(ways) * len(asked), "questions")
     told = {
         name: [
-            _looked(work, index, one, look(at), embed if name == "index" else None)
+            _looked(work, index, one, *look(at), embed if name != CONTROL else None)
             for at, one in enumerate(asked)
         ]
         for name, look in ways.items()
@@ -155,12 +176,41 @@ def run(work: Work[EvaluateIndexSettings]) -> Mapping[str, Any]:
         "task": "retrieve",
         "control": CONTROL,
         "metrics": metrics,
-        "seconds_p95": _p95(seconds),
+        "seconds_p95": _p95(seconds["index"]),
+        **({"seconds_p95_reranked": _p95(seconds[RERANKED])} if rerank is not None else {}),
         "comparisons": [
             {**asdict(one), "outcome": one.outcome, "verdict": verdict(one, "en")}
             for one in report.comparisons
         ],
     }
+
+
+class _Reranker:
+    """The model that reads a question with each of the best passages. Raises InvalidInput for one that is none."""
+
+    def __init__(self, work: Work[EvaluateIndexSettings]) -> None:
+        from catenary.inference import load
+        from catenary.search.rerank import RELEVANT
+
+        self.settings = work.settings
+        self.model = load(work.inputs["rerank"].path, threads=work.settings.threads)
+        if RELEVANT not in self.model.labels:
+            raise InvalidInput(
+                "This model does not tell how relevant a passage is.",
+                got=", ".join(self.model.labels),
+                expected="a classifier of pairs, one of whose labels is `relevant`",
+            )
+
+    def ordered(self, question: str, found: list[Found]) -> list[Found]:
+        """The passages, the best of them in their new order."""
+        from catenary.messages import language_of
+        from catenary.search.rerank import RELEVANT, passage_text, reranked
+
+        languages = self.settings.rerank_languages
+        if languages and language_of(question) not in languages:
+            return found
+        pairs = [(question, passage_text(one)) for one in found[: self.settings.rerank_best]]
+        return reranked(found, [one.probabilities[RELEVANT] for one in self.model.classify(pairs)])
 
 
 def read_questions(path: Path) -> list[dict[str, Any]]:
@@ -201,8 +251,10 @@ def _looked(
     index: SearchIndex,
     asked: Mapping[str, Any],
     found: Sequence[Found],
+    first: Sequence[Found],
     embed: Embed | None,
 ) -> Looked:
+    """`first`: what was found before it was read again; whether that answers is told by its own order."""
     from catenary.evaluate.retrieval import Looked
     from catenary.search.bars import Bars
     from catenary.search.quotes import quotes, sentences_of
@@ -213,7 +265,7 @@ def _looked(
     def holds(text: str) -> bool:
         return any(one in _plain(text) for one in evidence)
 
-    refused = not Bars(settings.least, settings.least_cosine).cleared(found)
+    refused = not Bars(settings.least, settings.least_cosine).cleared(first)
     cited: Sequence[Quote] = ()
     if asked["evidence"] and not refused:
         nearness = None

@@ -163,10 +163,13 @@ def _prompt(generator: Generator, prompt: Any, tools: Any) -> Any:
 
 
 def classifying(classifier: Classifier) -> Work:
-    """`{"texts": […]}` → `[[[label, probability], …], tokens, truncated]` a text"""
+    """`{"texts": […]}` → `[[[label, probability], …], tokens, truncated]` a text; `[first, second]` is a pair"""
 
     def classify(request: Mapping[str, Any], tell: Tell, stop: Cancel) -> list[Any]:
-        told = classifier.classify(request["texts"], stop=stop.is_set)
+        told = classifier.classify(
+            [text if isinstance(text, str) else (text[0], text[1]) for text in request["texts"]],
+            stop=stop.is_set,
+        )
         return [[list(one.probabilities.items()), one.tokens, one.truncated] for one in told]
 
     return classify
