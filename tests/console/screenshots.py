@@ -16,6 +16,12 @@ DOCS = Path(__file__).parents[2] / "docs"
 WIDTH, HEIGHT = 1100, 720
 COLOURS = 48
 LEFT_OUT = ("none",)
+FURTHER = {
+    "dataset-samples": ("dataset", "table-reasons"),
+    "model-examples": ("model", "table-worst"),
+    "evaluation-examples": ("evaluation", "table-best"),
+}
+"""picture → a page, and the part of it that is below what a window shows"""
 
 
 def shrunk(png: bytes) -> bytes:
@@ -40,16 +46,17 @@ def main() -> None:
         chain = copied(made_once(Path(temporary)), Path(temporary) / "copy")
         with everything(chain) as found, browsers(1) as [browser]:
             browser.resize(WIDTH, HEIGHT)
-            names = [name for name in found.pages if name not in LEFT_OUT]
+            pages = {name: page for name, page in found.pages.items() if name not in LEFT_OUT}
+            pages |= {name: f"{pages[page]}#{part}" for name, (page, part) in FURTHER.items()}
             for lang in ("zh", "en"):
                 browser.open(f"{found.served.url}/console/language/{lang}")
-                for name in names:
-                    browser.open(found.served.url + found.pages[name])
+                for name, page in pages.items():
+                    browser.open(found.served.url + page)
                     (folder / f"{name}-{lang}.png").write_bytes(shrunk(browser.screenshot()))
     lines += ["| 中文 | English |", "| --- | --- |"]
     lines += [
         f"| ![{name}, in Chinese](images/console/{name}-zh.png) | ![{name}](images/console/{name}-en.png) |"
-        for name in names
+        for name in pages
     ]
     (DOCS / "console-pictures.md").write_text("\n".join(lines) + "\n", "utf-8")
 
