@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from catenary.files import make_folder, write_whole
+from catenary.files import json_blocks, make_folder, write_whole
 
 
 def test_the_new_content_replaces_the_old(tmp_path: Path) -> None:
@@ -47,3 +49,15 @@ def test_folders_are_made_with_their_parents(tmp_path: Path) -> None:
     make_folder(tmp_path / "a" / "b" / "c")
     make_folder(tmp_path / "a" / "b" / "c")
     assert (tmp_path / "a" / "b" / "c").is_dir()
+
+
+def test_json_of_many_entries_is_never_held_as_a_whole() -> None:
+    value = {"名": [{"sha256": f"{number:064}", "name": "文.txt", "bytes": None} for number in range(20_000)]}
+    text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    assert b"".join(json_blocks(value)) == text.encode()
+    tracemalloc.start()
+    size = sum(map(len, json_blocks(value)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert size == len(text.encode())
+    assert peak < size

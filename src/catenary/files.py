@@ -1,4 +1,4 @@
-"""Files that must be whole or absent, also after kill -9 and a power cut.
+"""Files that must be whole or absent, also after kill -9 and a power cut; and JSON as they hold it.
 
     write_whole(path, b"...")   # readers see the old content or the new, never a part
 
@@ -8,13 +8,19 @@ Renaming is atomic; what makes it durable is syncing the content before and the 
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import stat
 import sys
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from catenary.errors import Refused
+
+JSON_PIECES = 1 << 14
 
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o666) -> None:
@@ -36,6 +42,18 @@ def write_whole_or_lose(path: Path, data: bytes | memoryview, *, mode: int = 0o6
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def json_blocks(value: Any) -> Iterator[bytes]:
+    """`value` as indented JSON with sorted keys, and a line feed, a block at a time.
+
+    `json.dumps` holds every piece of such a text: ten times the text itself, gigabytes for a source of a million files.
+    Raises TypeError and ValueError for what JSON cannot hold.
+    """
+    pieces = json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=1, sort_keys=True).iterencode(value)
+    while block := list(islice(pieces, JSON_PIECES)):
+        yield "".join(block).encode("utf-8")
+    yield b"\n"
 
 
 def sync_folder(folder: Path) -> None:

@@ -5,10 +5,13 @@ It is an output, never an input: the ids in it follow from the chain file, the s
 
 from __future__ import annotations
 
-import json
 import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 from catenary.chain.plan import Plan
+from catenary.files import json_blocks
 
 LOCK_NAME = "catenary.lock"
 
@@ -29,9 +32,15 @@ def write_lock(plan: Plan) -> None:
             for step in plan.steps
         },
     }
-    text = json.dumps(locked, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    if path.exists() and path.read_text("utf-8") == text:
+    if _holds(path, locked):
         return
     temporary = path.with_name(f".{LOCK_NAME}.{os.getpid()}")
-    temporary.write_text(text, "utf-8")
+    with temporary.open("wb") as file:
+        file.writelines(json_blocks(locked))
     temporary.replace(path)
+
+
+def _holds(path: Path, value: Any) -> bool:
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        return all(file.read(len(block)) == block for block in json_blocks(value)) and not file.read(1)
+    return False
