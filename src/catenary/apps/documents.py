@@ -34,25 +34,12 @@ from catenary.apps.port import (
 from catenary.apps.templates import template
 from catenary.data.sentences import sentence_spans
 from catenary.messages import Language, language_of, say
-from catenary.search import Found, Passage, SearchIndex
+from catenary.search import Found, Passage, SearchIndex, writing
 from catenary.search.bars import Bars
 from catenary.search.knowledge import Knowledge, with_facts
 from catenary.search.quotes import Quote, quotes, sentences_of
 from catenary.search.rerank import BEST, passage_text, reranked
-from catenary.search.terms import question_terms, subjects, terms
-
-PROMPT = {
-    "en": (
-        "Answer the question from the numbered passages alone, in one to three sentences. Put the number of the"
-        " passage, like [1], behind each sentence. If they do not answer it, say: not in the documents."
-    ),
-    "zh": (
-        "只根据下面编号的段落回答问题，用一到三句话。每句话后面写上段落的编号，如 [1]。"
-        "如果段落没有答案，就说：文档中没有。"
-    ),
-}
-WRITTEN_TOKENS, WRITTEN_SENTENCES = 256, 5  # of an answer at most
-SUPPORTED = 0.6  # of a sentence's words, by how rare they are, that a passage must have
+from catenary.search.terms import subjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,20 +232,19 @@ class _Documents:
         """What the model writes from `texts`, as far as the passages support it, sentence by sentence."""
         assert self.model is not None
         read = [one.passage for one in got.found[: self.rules.passages]]
-        passages = "\n\n".join(f"[{number}] {text}" for number, text in enumerate(texts[: len(read)], 1))
-        ask = f"{passages}\n\n{say('Question', lang=language)}: {got.question}"
-        messages = [{"role": "system", "content": PROMPT[language]}, {"role": "user", "content": ask}]
-        yield Note({"template": template("documents/write", PROMPT[language]), "model": self.model.name})
+        messages = writing.prompt(got.question, texts[: len(read)], language)
+        asked = template("documents/write", writing.PROMPT[language])
+        yield Note({"template": asked, "model": self.model.name})
         dropped = kept = 0
         said: set[str] = set()
-        most = min(conversation.max_tokens or WRITTEN_TOKENS, WRITTEN_TOKENS)
+        most = min(conversation.max_tokens or writing.TOKENS, writing.TOKENS)
         async with aclosing(_sentences(self.model.write(messages, max_tokens=most))) as sentences:  # type: ignore[type-var]
             async for sentence in sentences:
-                bare = _bare(sentence)
-                if bare in said or kept == WRITTEN_SENTENCES:  # a small model says the same again and again
+                bare = writing.bare(sentence)
+                if bare in said or kept == writing.SENTENCES:  # a small model says the same again and again
                     break
                 said.add(bare)
-                passage = self.supports(bare, read)
+                passage = writing.supporting(bare, read, self.index.rarity)
                 if passage is None:
                     dropped += 1
                     continue
@@ -266,19 +252,6 @@ class _Documents:
                 kept += 1
                 yield before + answer.cite(bare, passage, passage.start, passage.end)
         yield Note({"sentences_kept": kept, "sentences_dropped": dropped})
-
-    def supports(self, sentence: str, passages: Sequence[Passage]) -> Passage | None:
-        """The passage that has most of the sentence's words; None where none has enough of them."""
-        weight = {term: self.index.rarity(term) for term in question_terms(sentence)}
-        total = sum(weight.values())
-        if not total:
-            return None
-        shares = [
-            (sum(weight[term] for term in set(weight).intersection(terms(one.text))) / total, -number, one)
-            for number, one in enumerate(passages)
-        ]
-        share, _, best = max(shares, key=lambda one: one[:2])
-        return best if share >= SUPPORTED else None
 
 
 async def _sentences(pieces: AsyncIterator[str]) -> AsyncIterator[str]:
@@ -301,13 +274,6 @@ def _without_blocked(got: Retrieved, screened: Screened) -> tuple[Retrieved, lis
     allowed = [(one, text) for one, text in zip(got.found, screened.texts, strict=True) if text is not None]
     found = [one for one, _ in allowed]
     return Retrieved(got.question, found, bool(found)), [text for _, text in allowed]
-
-
-def _bare(sentence: str) -> str:
-    """Without the numbers that the model put there: ours are those of what supports it."""
-    import re
-
-    return re.sub(r"\s*\[\d+\]", "", sentence).strip()
 
 
 def _beginning(passage: Passage) -> Quote:

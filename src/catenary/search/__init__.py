@@ -8,6 +8,7 @@
     rerank   the best of them in the order of a model that reads both
     bars     whether these passages answer it
     quotes   the sentences that do, word for word
+    writing  what a model is asked to write from them, and which of its sentences they support
     facts    what a passage states by its form: what something is, what is named together
     knowledge  facts → a graph, each edge with its sentence; passages that define what a question names
     overlap  the control: passages by how many words of the question they have

@@ -3,6 +3,7 @@
     evaluations:
       handbook: {index: handbook, questions: questions.jsonl}
       reread:   {index: handbook, questions: questions.jsonl, rerank: cross}     # beside the index as it is
+      written:  {index: handbook, questions: questions.jsonl, writer: smol}      # and what a model writes of it
 
 A line of `questions:` is {"question": …, "evidence": […], "language": …}: any of the strings of `evidence` stands in
 a passage that answers; none is given where the documents have no answer, and the question should be refused.
@@ -23,6 +24,7 @@ from catenary.chain.stage import Estimate, How, Ref, Settings, ShaOf, Stage, Wor
 from catenary.errors import InvalidInput
 from catenary.messages import LANGUAGES
 from catenary.stages.knowledge import KnowledgeSettings
+from catenary.stages.write_from_passages import write_from_passages
 
 if TYPE_CHECKING:
     from catenary.evaluate.retrieval import Looked
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
     from catenary.search.quotes import Quote
 
 METRICS = ("recall_at_5", "mrr", "recall_at_1", "ndcg_at_10", "cited", "over_refused", "refused")
-CONTROL, RERANKED = "overlap", "reranked"
+WRITTEN = ("faithful", "answered", "right")
+CONTROL, RERANKED, WRITER = "overlap", "reranked", "writer"
 LIMIT = 10
 Both = tuple[Sequence["Found"], Sequence["Found"]]  # as it is told, and as it was found at first
 
@@ -40,6 +43,7 @@ class EvaluateIndexSettings(Settings):
     """Which index, which questions; `least` and `least_cosine` as an application has them.
 
     `rerank`: a classifier of pairs with the label `relevant`, which reads the question with each of the best passages.
+    `writer`: a chat model, which answers from the first `passages`; what of it they support is told.
     """
 
     index: Annotated[str, Ref("indexes")]
@@ -47,6 +51,8 @@ class EvaluateIndexSettings(Settings):
     rerank: Annotated[str | None, Ref("models")] = None
     rerank_best: int = Field(20, ge=1, le=50)
     rerank_languages: list[Literal["zh", "en"]] = Field(default=[])
+    writer: Annotated[str | None, Ref("models")] = None
+    passages: int = Field(4, ge=1, le=20)
     questions: str
     quotes: int = Field(3, ge=1, le=10)
     least: float = Field(0.5, ge=0, le=1)
@@ -57,16 +63,16 @@ class EvaluateIndexSettings(Settings):
     @property
     def of(self) -> list[str]:
         """What gates may name: the index, with its passages read again, and the control."""
-        return ["index", *([RERANKED] if self.rerank else []), CONTROL]
+        return ["index", *([RERANKED] if self.rerank else []), CONTROL, *([WRITER] if self.writer else [])]
 
     @property
     def metrics(self) -> list[str]:
         """What is measured."""
-        return list(METRICS)
+        return [*METRICS, *(WRITTEN if self.writer else ())]
 
     def measures(self, metric: str) -> bool:
         """Whether a gate may ask for it."""
-        return metric in METRICS
+        return metric in self.metrics
 
 
 def check(settings: EvaluateIndexSettings, stands_on: Mapping[str, BaseModel]) -> None:
@@ -82,9 +88,11 @@ def check(settings: EvaluateIndexSettings, stands_on: Mapping[str, BaseModel]) -
 
 def recipe(settings: EvaluateIndexSettings) -> Mapping[str, Any]:
     """Where the questions lie is left out; what they are is in `content`."""
-    left_out = {"index", "knowledge", "rerank", "questions", "threads"}
+    left_out = {"index", "knowledge", "rerank", "writer", "questions", "threads"}
     if settings.rerank is None:
         left_out |= {"rerank_best", "rerank_languages"}
+    if settings.writer is None:
+        left_out.add("passages")
     return settings.model_dump(mode="json", exclude=left_out)
 
 
@@ -112,6 +120,7 @@ def run(work: Work[EvaluateIndexSettings]) -> Mapping[str, Any]:
     ]
     rerank = None if settings.rerank is None else _Reranker(work)
     seconds: dict[str, list[float]] = {"index": [], RERANKED: []}
+    best: dict[int, Sequence[Found]] = {}  # of each question, as an application would have them
 
     def found_by(at: int, reranker: _Reranker | None) -> Both:
         question = asked[at]["question"]
@@ -124,6 +133,7 @@ def run(work: Work[EvaluateIndexSettings]) -> Mapping[str, Any]:
         if knowledge is not None:
             found = with_facts(index, knowledge, question, found, vector=vectors[at])
         seconds["index" if reranker is None else RERANKED].append(time.perf_counter() - began)
+        best[at] = found
         return found, first
 
     def by_words(at: int) -> Both:
@@ -170,6 +180,13 @@ def run(work: Work[EvaluateIndexSettings]) -> Mapping[str, Any]:
         for part, one in reports.items()
         for model in one.models
     }
+    if settings.writer is not None:
+        looked = told["index" if rerank is None else RERANKED]
+        asks = [(asked[at], best[at]) for at in range(len(asked)) if not looked[at].refused]
+        wrote = write_from_passages(work, index, asks, _holds)
+        for language in LANGUAGES:
+            write_report(work.out / language / WRITER, title=work.link, lang=language, scores=wrote)
+        metrics[WRITER] = {name: asdict(figure) for name, figure in wrote.models[0].metrics.items()}
     recall = metrics["index"].get("recall_at_5", {"value": 0.0})["value"]
     return {
         "headline": {"questions": len(asked), "recall@5": round(recall, 4)},
@@ -260,11 +277,6 @@ def _looked(
     from catenary.search.quotes import quotes, sentences_of
 
     settings, question = work.settings, asked["question"]
-    evidence = [_plain(one) for one in asked["evidence"]]
-
-    def holds(text: str) -> bool:
-        return any(one in _plain(text) for one in evidence)
-
     refused = not Bars(settings.least, settings.least_cosine).cleared(first)
     cited: Sequence[Quote] = ()
     if asked["evidence"] and not refused:
@@ -275,11 +287,16 @@ def _looked(
         cited = quotes(question, found, index.rarity, most=settings.quotes, nearness=nearness)
     work.progress.advance(1)
     return Looked(
-        ranks=tuple(rank for rank, one in enumerate(found, 1) if holds(one.passage.text)),
+        ranks=tuple(rank for rank, one in enumerate(found, 1) if _holds(asked, one.passage.text)),
         refused=refused,
-        cited=any(holds(one.passage.text) for one in cited),
+        cited=any(_holds(asked, one.passage.text) for one in cited),
         first=found[0].passage.text if found else "",
     )
+
+
+def _holds(asked: Mapping[str, Any], text: str) -> bool:
+    """Whether a text has what answers the question."""
+    return any(_plain(one) in _plain(text) for one in asked["evidence"])
 
 
 def _plain(text: str) -> str:
