@@ -17,6 +17,7 @@ from typing import Any
 
 from catenary.store import Artifact, Store
 from catenary.store.documents import DOCUMENTS
+from catenary.store.outside_files import outside_files
 
 NAMED = 20  # documents added, and as many removed, that are named; all are counted
 OF_SOURCE = ("licence", "consent", "version", "documents", "files", "bytes")
@@ -146,7 +147,7 @@ def _sources(roles: Roles) -> dict[str, Any]:
         if artifact.kind != "collection" and artifact.stage != "adopt":
             continue
         told = {name: report.get(name, settings.get(name)) for name in OF_SOURCE}
-        told["files"] = len(report.get("files", []))
+        told["files"] = outside_files(report).count
         found[str(report.get("source", artifact.stage))] = {
             **{name: value for name, value in told.items() if value not in (None, "")},
             "artifact": artifact.id,

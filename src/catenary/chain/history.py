@@ -13,6 +13,7 @@ from typing import Any
 from catenary.chain.spec import Link
 from catenary.chain.stage import Estimate
 from catenary.store import Artifact, Store
+from catenary.store.outside_files import outside_files
 
 
 def from_last_run(store: Store, link: Link, last: Artifact, input_bytes: Sequence[int]) -> Estimate | None:
@@ -36,8 +37,8 @@ def from_last_run(store: Store, link: Link, last: Artifact, input_bytes: Sequenc
 def _input_bytes(store: Store, link: Link, last: Artifact) -> list[int] | None:
     """In the order of the link's roles, as it is asked for."""
     if not link.inputs:
-        files = last.manifest.settings.get("content", {}).get("files", [])
-        return [int(file["bytes"]) for file in files] or None
+        files = outside_files(last.manifest.settings.get("content", {}))
+        return [files.bytes] if files.count else None
     inputs = [last.manifest.inputs.get(role) for role in link.inputs]
     if not all(id is not None and store.has(id) for id in inputs):
         return None

@@ -20,6 +20,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from catenary import __version__
 from catenary.store import Artifact, RunRow, Store
+from catenary.store.outside_files import FILES_TABLE, outside_files
 
 PRODUCER = f"urn:catenary:{__version__}"
 _SPEC = "https://openlineage.io/spec"
@@ -133,8 +134,10 @@ def _inputs(store: Store, made: Artifact) -> list[dict[str, Any]]:
 
 
 def _files(made: Artifact) -> list[dict[str, Any]]:
-    """The files of a source, from outside."""
+    """The files of a source, from outside: where they are too many for its manifest, their table."""
     report = made.manifest.report
+    files = outside_files(report)
+    table = {"name": f"{report.get('source')}/{FILES_TABLE}", "sha256": files.sha256}
     where = f"package:{report['package']}" if report.get("package") else "file"
     licence = _facet("DatasetFacet", licence=report.get("licence"))
     return [
@@ -143,8 +146,7 @@ def _files(made: Artifact) -> list[dict[str, Any]]:
             "name": file["name"],
             "facets": {**_dataset_facets(file.get("sha256") or "", "file"), "catenary_licence": licence},
         }
-        for file in report.get("files", [])
-        if isinstance(file, Mapping) and "name" in file
+        for file in (files.listed if files.listed or not files.count else [table])
     ]
 
 

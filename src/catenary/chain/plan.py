@@ -19,6 +19,7 @@ from catenary.chain.stage import Estimate, Known
 from catenary.errors import CatenaryError
 from catenary.messages import say
 from catenary.store import Store, recipe_id
+from catenary.store.outside_files import outside_files
 
 
 @dataclass(frozen=True)
@@ -89,24 +90,23 @@ class _Recipe:
 
 def _recipes(chain: Chain, store: Store) -> dict[str, _Recipe]:
     """The recipe of each link, in order, by its name."""
-    digests = FileDigests(store.home.path / "cache" / "file-digests.json")
     erased = store.erased_by_source()
     found: dict[str, _Recipe] = {}
-    for link in chain.links:
-        settings = link.stage.recipe_of(link.settings)
-        if link.stage.content:
-            try:
-                content = link.stage.content(link.name, link.settings, chain.folder, digests.sha256)
-            except CatenaryError as error:
-                error.where = error.where or link.where
-                raise
-            settings |= {"content": content} if content else {}
-        if link.stage.kind == "collection" and link.name in erased:
-            settings["content"] = {**settings.get("content", {}), "erased": erased[link.name]}
-        inputs = {role: found[target].id for role, target in sorted(link.inputs.items())}
-        id = recipe_id(link.stage.name, link.stage.version, settings, inputs)
-        found[link.full_name] = _Recipe(link, id, settings, inputs)
-    digests.save()
+    with FileDigests.of(store.home.path) as digests:
+        for link in chain.links:
+            settings = link.stage.recipe_of(link.settings)
+            if link.stage.content:
+                try:
+                    content = link.stage.content(link.name, link.settings, chain.folder, digests.sha256)
+                except CatenaryError as error:
+                    error.where = error.where or link.where
+                    raise
+                settings |= {"content": content} if content else {}
+            if link.stage.kind == "collection" and link.name in erased:
+                settings["content"] = {**settings.get("content", {}), "erased": erased[link.name]}
+            inputs = {role: found[target].id for role, target in sorted(link.inputs.items())}
+            id = recipe_id(link.stage.name, link.stage.version, settings, inputs)
+            found[link.full_name] = _Recipe(link, id, settings, inputs)
     return found
 
 
@@ -116,7 +116,8 @@ def _estimate(
     """What a link that would run will take."""
     link = recipe.link
     if not link.inputs:
-        input_bytes = [int(file["bytes"]) for file in recipe.settings.get("content", {}).get("files", [])]
+        files = outside_files(recipe.settings.get("content", {}))
+        input_bytes = [files.bytes] if files.count else []
     else:
         input_bytes = [steps[name].estimate.disk_bytes for name in link.inputs.values()]
     last = store.get(earlier) if earlier is not None and store.has(earlier) else None

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from catenary.chain.app_settings import named_by
+from catenary.chain.file_digests import FileDigests
 from catenary.chain.lock import write_lock
 from catenary.chain.plan import Plan, Planned
 from catenary.chain.report_to import Reported, Sink, sinks
@@ -139,21 +140,23 @@ def _make(step: Planned, plan: Plan, store: Store, watcher: Watcher) -> Outcome:
         log = RunLog(store.home.path, step.id, heading)
         progress = _Recorded(watcher.started(step), store, run_id, reported, told, log)
         try:
-            report = link.stage.run(
-                Work(
-                    link=link.full_name,
-                    settings=link.settings,
-                    inputs={role: store.get(id) for role, id in step.inputs.items()},
-                    names=link.inputs,
-                    content=step.settings.get("content", {}),
-                    base=plan.chain.folder,
-                    out=workspace.out,
-                    state=workspace.state,
-                    progress=progress,
-                    before=_before(plan.chain, store, link.full_name),
-                    ancestors=lambda id: [store.get(row.id) for row in store.ancestors(id)],
+            with FileDigests.of(store.home.path) as digests:
+                report = link.stage.run(
+                    Work(
+                        link=link.full_name,
+                        settings=link.settings,
+                        inputs={role: store.get(id) for role, id in step.inputs.items()},
+                        names=link.inputs,
+                        content=step.settings.get("content", {}),
+                        base=plan.chain.folder,
+                        out=workspace.out,
+                        state=workspace.state,
+                        progress=progress,
+                        before=_before(plan.chain, store, link.full_name),
+                        ancestors=lambda id: [store.get(row.id) for row in store.ancestors(id)],
+                        sha_of=digests.sha256,
+                    )
                 )
-            )
             artifact = store.commit(
                 workspace,
                 id=step.id,

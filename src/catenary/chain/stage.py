@@ -80,6 +80,7 @@ class Work(Generic[S]):
     state: Path  # checkpoints; outlives a kill, not the commit
     progress: Progress
     ancestors: Callable[[str], Sequence[Artifact]]  # artifact id → all it was made from
+    sha_of: Callable[[Path], str]  # of a file outside the store, as `Stage.content` has it
     # What this link made last, where that is still there: to save work with, never to make anything else of.
     before: Artifact | None = None
 

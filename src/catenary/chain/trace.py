@@ -17,6 +17,7 @@ from catenary.errors import NotFound
 from catenary.messages import say
 from catenary.store import Artifact, ArtifactRow, LinkRow, RunRow, Store
 from catenary.store.lineage import Direction
+from catenary.store.outside_files import FILES_TABLE, outside_files
 
 DOCUMENT = "doc:"
 RECEIPT = "rcpt_"
@@ -324,6 +325,11 @@ class _Tracer:
 
 def _files(outside: Artifact) -> list[Node]:
     report = outside.manifest.report
+    files = outside_files(report)
+    if files.count and not files.listed:
+        title = say("{count} files, each a row of {table}", count=f"{files.count:,}", table=FILES_TABLE)
+        licence = say("licence {licence}", licence=report.get("licence") or say("unknown"))
+        return [Node("file", title, files.sha256, [licence, f"sha256 {files.sha256[:12]}"])]
     package = f"{report['package']} {report['version']}: " if report.get("package") else ""
     return [
         Node(
@@ -336,7 +342,7 @@ def _files(outside: Artifact) -> list[Node]:
                 f"sha256 {(file['sha256'] or '')[:12]}",
             ],
         )
-        for file in report.get("files", [])
+        for file in files.listed
     ]
 
 

@@ -17,8 +17,11 @@ from shutil import copyfile
 from typing import Any
 
 from catenary.chain.stage import Estimate, ShaOf, Stage, Work
+from catenary.data.file_table import MOST_LISTED, add_records, file_list, file_sums, write_files
 from catenary.data.formats import by_suffix, plugin_version
 from catenary.data.sources import Source, licence_of, resolve, version_of
+from catenary.errors import CatenaryError
+from catenary.store.outside_files import FILES_TABLE
 
 MAKES_DOCUMENTS = (  # the settings on which the documents hang, beside what the files hold
     *("text", "label", "columns", "fields", "languages", "query", "extract", "attachments", "encoding"),
@@ -38,19 +41,7 @@ def content(name: str, source: Source, base: Path, sha_of: ShaOf) -> Mapping[str
         "package": source.package,
         "version": version_of(source),
         **({"plugins": plugins} if plugins else {}),
-        "files": [
-            {
-                "name": file.name,
-                "label": file.label,
-                "format": file.format,
-                "bytes": file.bytes,
-                "sha256": None if file.refused or file.fingerprint else sha_of(file.path),
-                **({"fingerprint": file.fingerprint} if file.fingerprint else {}),
-                **({"other_sha256": sha_of(file.other)} if file.other and not file.refused else {}),
-                "refused": file.refused,
-            }
-            for file in files
-        ],
+        "files": file_list(files, sha_of) if len(files) <= MOST_LISTED else file_sums(files, sha_of),
     }
 
 
@@ -61,17 +52,30 @@ def recipe(source: Source) -> Mapping[str, Any]:
 
 def run(work: Work[Source]) -> Mapping[str, Any]:
     from catenary.data import collect
+    from catenary.data.shards import INDEX_FILE
 
     files = resolve(work.settings, work.base)
     name = work.link.split(".", 1)[1]
     # `out` is empty at every try, so what must outlive a kill is built in `state` and copied at the end.
     shards, notes = work.state / "shards", work.state / "notes"
+    table = work.state / FILES_TABLE if isinstance(work.content["files"], Mapping) else None
+    if table and write_files(files, work.sha_of, table) != work.content["files"]:
+        raise CatenaryError(
+            "The files of the source `{source}` have changed since the chain was planned.",
+            expected="files that stay as they are while the chain runs",
+            next="catenary run",
+            source=name,
+        )
     erased = work.content.get("erased", ())
     report = asdict(collect(work.settings, files, name, shards, notes, progress=work.progress, erased=erased))
     for path in sorted(shards.iterdir()):
         copyfile(path, work.out / path.name)
-    records = _records(work.out)
-    read = [{**file, "records": records[file["name"]]} for file in work.content["files"]]
+    if table:
+        add_records(table, work.out / INDEX_FILE, work.out / FILES_TABLE)
+        read = work.content["files"]
+    else:
+        records = _records(work.out)
+        read = [{**file, "records": records[file["name"]]} for file in work.content["files"]]
     headline = {"documents": report["documents"], "files": len(files)}
     if report["quarantined"]["count"]:
         headline["quarantined"] = report["quarantined"]["count"]

@@ -19,6 +19,7 @@ from statistics import fmean
 from typing import Any, Protocol
 
 from catenary.chain.stage import Estimate, Known, Stage, Work
+from catenary.digest import file_sha256
 from catenary.memory import peak_bytes
 from catenary.store import Artifact
 from catenary.train.forecast import remembered
@@ -116,6 +117,7 @@ def _work(
         state=folder / "state",
         progress=watch,
         ancestors=lambda id: above.get(id, ()),
+        sha_of=file_sha256,
     )
     with contextlib.suppress(Enough):
         stage.run(work)

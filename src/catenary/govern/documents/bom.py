@@ -14,6 +14,7 @@ from typing import Any
 
 from catenary.govern.documents.cards import precision
 from catenary.govern.documents.dossier import Dossier, Made, documents_in, source_name
+from catenary.store.outside_files import FILES_TABLE, outside_files
 
 SPEC = "1.6"
 NAMESPACE = uuid.UUID(
@@ -120,11 +121,21 @@ def _component(one: Made) -> dict[str, Any]:
 
 
 def _source(one: Made) -> dict[str, Any]:
+    outside = outside_files(one.report)
     files = [
         {"type": "file", "name": str(file["name"]), "hashes": [{"alg": "SHA-256", "content": file["sha256"]}]}
-        for file in one.report.get("files", ())
+        for file in outside.listed
         if file.get("sha256")
     ]
+    if outside.count and not outside.listed and FILES_TABLE in one.files:  # the list of them is itself a file
+        files = [
+            {
+                "type": "file",
+                "name": FILES_TABLE,
+                "hashes": [{"alg": "SHA-256", "content": one.files[FILES_TABLE][0]}],
+                "properties": [{"name": "files", "value": str(outside.count)}],
+            }
+        ]
     return {
         "type": "data",
         "bom-ref": one.id,
