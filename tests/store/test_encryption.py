@@ -268,6 +268,55 @@ def test_nobody_encrypts_what_another_process_has_open(store: Store, home: Home)
     readable(store, artifact)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows removes no file that is open")
+def test_what_a_killed_process_leaves_goes_when_the_next_opens_the_home(store: Store, home: Home) -> None:
+    said_open = in_a_process(home, "print('open', flush=True)\nsys.stdin.read()\n")
+    both = [
+        subprocess.Popen(said_open, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in ("killed", "living")
+    ]
+    killed, living = both
+    locks = home.path / "locks"
+    try:
+        for process in both:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"open\n"
+        killed.kill()
+        killed.communicate()
+        assert list(locks.glob(f"open-{killed.pid}-*"))
+        with Store.open(home):
+            assert not list(locks.glob(f"open-{killed.pid}-*"))
+            assert list(locks.glob(f"open-{living.pid}-*"))
+        with pytest.raises(Refused) as refused:
+            store.require_alone()
+        assert str(living.pid) in str(refused.value)
+    finally:
+        for process in both:
+            process.kill()
+            process.communicate()
+    with Store.open(home):
+        assert len(list(locks.glob("open-*"))) == 2  # the stores that are open here
+
+
+def test_processes_that_open_a_home_at_once_are_all_seen(home: Home) -> None:
+    """Each clears away what it finds free, and none that is just opening."""
+    Store.open(home).close()
+    body = (
+        "from catenary.store import in_use\n"
+        "from catenary.store.objects import locked\n"
+        "for _ in range(50):\n"
+        "    here = in_use.enter(store.home.path)\n"
+        "    name = Path(here.lock_file)\n"
+        "    assert name.exists()\n"
+        "    with locked(store.home.path, name.name) as free:\n"
+        "        assert not free\n"
+        "    in_use.leave(here)\n"
+    )
+    processes = [subprocess.Popen(in_a_process(home, body)) for _ in range(4)]
+    assert [process.wait() for process in processes] == [0, 0, 0, 0]
+    assert not list((home.path / "locks").glob("open-*"))
+
+
 def test_nobody_opens_what_is_being_encrypted(store: Store, home: Home) -> None:
     artifact = secret(store, 1)
     with locked(home.path, "encryption") as mine:

@@ -4,9 +4,10 @@
     others(home, here)          # the ids of the other processes that have it open
     leave(here)
 
-Each open store holds a lock of its own, locks/open-<process>-…, which the kernel releases when the process dies.
-Who changes the encryption takes its lock first and then looks for others; who opens a store does it the other way
-round. So of two at the same moment at least one sees the other.
+Each open store holds a lock of its own, locks/open-<process>-…, which the kernel releases when the process dies; the
+file that a killed one leaves goes when the next opens the home. Who changes the encryption takes its lock first and
+then looks for others; who opens a store does it the other way round. So of two at the same moment at least one sees the
+other.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catenary.errors import Refused
-from catenary.store.objects import LOCKS, lock_of, locked
+from catenary.store.objects import LOCKS, lock_of
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 ENCRYPTION = "encryption"  # the lock of who changes the encryption; its file goes when that is done
 _OPEN = "open-"
 _WAIT_SECONDS = 1.0  # another that looks whether the lock is free holds it for a moment
+_LOOK_SECONDS = 0.2
 
 
 def enter(home: Path) -> BaseFileLock | None:
@@ -35,9 +37,11 @@ def enter(home: Path) -> BaseFileLock | None:
     """
     here = lock_of(home, f"{_OPEN}{os.getpid()}-{secrets.token_hex(4)}")
     try:
-        here.acquire(timeout=0)
+        # Who finds it free in the moment between the making of the file and its locking removes it: made once more.
+        here.acquire(timeout=_WAIT_SECONDS, poll_interval=0.01)
     except OSError:
         return None
+    _clear(home, here)
     if _changing(home):
         leave(here)
         raise Refused(
@@ -59,17 +63,23 @@ def leave(here: BaseFileLock | None) -> None:
 
 def others(home: Path, here: BaseFileLock | None) -> list[int]:
     """The ids of the processes that have this home open, but for `here`; what dead ones left is cleared away."""
-    found = []
+    return _clear(home, here, wait_seconds=_LOOK_SECONDS)
+
+
+def _clear(home: Path, here: BaseFileLock | None, wait_seconds: float = 0) -> list[int]:
+    from filelock import Timeout
+
+    living = []
     for path in sorted((home / LOCKS).glob(f"{_OPEN}*")):
         if here is not None and path == Path(here.lock_file):
             continue
-        with locked(home, path.name) as free:
-            if not free:
-                found.append(_process(path))
-                continue
-            with suppress(OSError):  # Windows removes no file that is open
-                path.unlink(missing_ok=True)
-    return found
+        try:
+            with lock_of(home, path.name).acquire(timeout=wait_seconds, poll_interval=0.01):
+                with suppress(OSError):  # Windows removes no file that is open
+                    path.unlink(missing_ok=True)
+        except Timeout:
+            living.append(_process(path))
+    return living
 
 
 def require_alone(home: Path, here: BaseFileLock | None) -> None:
