@@ -24,7 +24,7 @@ from sqlalchemy import insert
 
 from catenary.chain.trace import Node, trace
 from catenary.config import Home
-from catenary.data.shards import index_schema
+from catenary.data.shards import ParquetSink, index_schema
 from catenary.store import FileEntry, Manifest, Receipt, Store, recipe_id
 from catenary.store.catalog import add_artifact, point
 from catenary.store.documents import FOLDER, write_ids
@@ -143,7 +143,6 @@ def _add(
 ) -> str:
     """Write one object as a commit would, but for waiting for the disk, and remember it."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     settings = {"number": number, "learning_rate": 0.001, "epochs": 3, "batch_size": 32}
     id = recipe_id(stage, 1, settings, inputs)
@@ -153,7 +152,8 @@ def _add(
     if rows is not None:
         path = folder / "documents.parquet"
         columns = {name: [row.get(name) for row in rows] for name in index_schema().names}
-        pq.write_table(pa.table(columns, index_schema()), path, compression="zstd", row_group_size=65_536)
+        with ParquetSink(path, index_schema()) as sink:
+            sink.write(pa.table(columns, index_schema()))
         files["documents.parquet"] = FileEntry("0" * 64, path.stat().st_size)
         write_ids(home, id, folder)
     told = {"headline": {"accuracy": 0.9, "documents": number}, "gates": [], **(report or {})}

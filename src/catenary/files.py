@@ -13,7 +13,7 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,19 +25,25 @@ JSON_PIECES = 1 << 14
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Write `data` to `path` (made with permissions `mode` less the umask), replacing what is there."""
-    write_whole_or_lose(path, data, mode=mode)
+    _write(path, [data], mode, synced=True)
     sync_folder(path.parent)
 
 
-def write_whole_or_lose(path: Path, data: bytes | memoryview, *, mode: int = 0o666) -> None:
-    """The same for what can be made again: whole wherever it is found, but a power cut may take it."""
+def write_unsynced(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+    """The same for what can be made again, without waiting for the disk: readers see the old content or the new, but
+    after a power cut any part of it, so they must be able to tell."""
+    _write(path, pieces, 0o666, synced=False)
+
+
+def _write(path: Path, pieces: Iterable[bytes | memoryview], mode: int, *, synced: bool) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(descriptor, "wb") as file:  # noqa: PTH123 - pathlib cannot open a descriptor
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            file.writelines(pieces)
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -135,10 +135,52 @@ def test_the_ids_of_many_artifacts_are_made_again_at_once(store: Store, ids: lis
     noted = store.home.path / "cache" / "documents"
     before = {path.name: path.read_bytes() for path in noted.iterdir()}
     assert len(before) == 30
-    assert before[held[3].id].decode() == "".join(sorted({ids[3], *ids[503::7]}))
+    written = sorted({ids[3], *ids[503::7]})
+    assert before[held[3].id].decode() == "".join(written) + f"documents{len(written):>23}"
     shutil.rmtree(noted)
     assert [artifact.id for artifact, _ in store.find_document(ids[3])] == [held[3].id]
     assert {path.name: path.read_bytes() for path in noted.iterdir()} == before
+
+
+def holding(store: Store, ids: list[str]) -> list[list[str]]:
+    return [[artifact.id for artifact, _ in store.find_document(id)] for id in ids]
+
+
+HALF_WRITTEN = {
+    "empty": lambda whole: b"",
+    "cut amid an id": lambda whole: whole[: len(whole) // 2 + 5],
+    "cut after an id": lambda whole: whole[: len(whole) // 64 * 32],
+    "without its end": lambda whole: whole[:-32],
+    "zeros": lambda whole: bytes(len(whole)),
+    "zeros but its end": lambda whole: bytes(len(whole) - 32) + whole[-32:],
+    "zeros from the middle on": lambda whole: whole[: len(whole) // 2] + bytes(len(whole) // 2),
+    "a block of zeros": lambda whole: whole[:4096] + bytes(4096) + whole[8192:],
+    "a block of another file": lambda whole: whole[:8192] + b"\xff" * 4096 + whole[12288:],
+    "ids twice": lambda whole: whole[:-32] + whole,
+}
+
+
+@pytest.mark.parametrize("how", HALF_WRITTEN)
+def test_half_written_notes_of_ids_make_no_difference(store: Store, ids: list[str], how: str) -> None:
+    for chosen in (ids, ids[::2], ids[1::3]):
+        hold(store, chosen)
+    asked = ids[::77]
+    expected = holding(store, asked)
+    assert max(map(len, expected)) == 3
+    noted = store.home.path / "cache" / "documents"
+    whole = {path: path.read_bytes() for path in noted.iterdir()}
+    for path, data in whole.items():
+        path.write_bytes(HALF_WRITTEN[how](data))
+    assert holding(store, asked) == expected
+    assert len(list(noted.iterdir())) == 3
+
+
+def test_documents_are_found_where_nothing_can_be_noted(store: Store, ids: list[str]) -> None:
+    hold(store, ids)
+    expected = holding(store, ids[:3])
+    shutil.rmtree(store.home.path / "cache")
+    (store.home.path / "cache").write_text("no folder can be made here")
+    assert holding(store, ids[:3]) == expected == [[artifact.id] for artifact in store.artifacts()] * 3
 
 
 @pytest.mark.parametrize("letters", ["ABCDEF12", "zzzzzzzz", "文档文档文档", "../../etc/passwd", "a%c_ef"])

@@ -74,9 +74,11 @@ def _clear(home: Path, here: BaseFileLock | None, wait_seconds: float = 0) -> li
         if here is not None and path == Path(here.lock_file):
             continue
         try:
-            with lock_of(home, path.name).acquire(timeout=wait_seconds, poll_interval=0.01):
-                with suppress(OSError):  # Windows removes no file that is open
-                    path.unlink(missing_ok=True)
+            with (
+                lock_of(home, path.name).acquire(timeout=wait_seconds, poll_interval=0.01),
+                suppress(OSError),  # Windows removes no file that is open
+            ):
+                path.unlink(missing_ok=True)
         except Timeout:
             living.append(_process(path))
     return living

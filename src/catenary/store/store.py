@@ -224,6 +224,9 @@ class Store:
                 yield artifact, row
 
     def _plain(self, row: ArtifactRow) -> Path:
+        folder = objects.object_folder(self.home.path, row.kind, row.id)
+        if documents.are_plain(folder):
+            return folder
         return self.opened(row).path
 
     # encryption
