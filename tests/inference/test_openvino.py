@@ -17,6 +17,7 @@ from catenary.errors import InvalidInput
 from catenary.inference import GenerationSettings, load
 from catenary.inference.openvino import openvino_generator
 from catenary.inference.openvino.convert import convert, graph_of, write_openvino
+from catenary.inference.openvino.core import CORE
 from catenary.inference.openvino.weights import matrix
 from tests.inference.writers import write_reader, write_writer
 
@@ -76,11 +77,10 @@ def test_greedy_answers_are_the_trained_models(variant: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("variant", ["llama", "gpt2", "mistral"])
 def test_the_stateful_graph_alone_gives_the_models_logits(variant: str, tmp_path: Path) -> None:
     """As other OpenVINO programs run it: rows padded on the left, a state, one token more."""
-    import openvino as ov
 
     model = models.load(written(tmp_path / "model", variant))
     exact = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
-    request = ov.Core().compile_model(graph_of(model, "f32"), "CPU", exact).create_infer_request()
+    request = CORE.compile_model(graph_of(model, "f32"), "CPU", exact).create_infer_request()
     ids = np.array([[2, 2, 2, 8, 9, 11, 250, 33, 40, 41], [5, 6, 7, 8, 9, 11, 250, 33, 77, 78]])
     mask = np.ones_like(ids)
     mask[0, :3] = 0
@@ -111,7 +111,7 @@ def test_small_weights_are_within_half_a_step(precision: Any) -> None:
     weight = np.random.default_rng(1).normal(0, 0.1, (24, 64)).astype(np.float32)
     weight[3] = 0
     graph = ov.Model([ops.result(matrix(weight, precision))], [], "w")
-    told = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([])[0]
+    told = CORE.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([])[0]
     width = 64 if precision == "int8" else 32
     groups = weight.reshape(24, -1, width)
     if precision == "int8":  # from −127 to 127
@@ -219,6 +219,36 @@ def test_serving_a_converted_model_loads_no_torch(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+INTERRUPTED = """
+import gc, signal, sys, threading
+from pathlib import Path
+from catenary.inference import load
+
+held = [load(Path(sys.argv[1]), "embed", engine="openvino")]
+held[0].embed(["a chain"])
+
+def let_go():
+    held.clear()
+    gc.collect()
+
+thread = threading.Thread(target=let_go)
+thread.start()
+thread.join()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("heard")
+"""
+
+
+def test_a_signal_is_heard_after_a_model_was_let_go_on_another_thread(tmp_path: Path) -> None:
+    folder = write_reader(tmp_path / "vectors", "embed")
+    told = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(folder)], capture_output=True, text=True, check=False
+    )
+    assert (told.returncode, told.stdout) == (0, "heard\n"), told.stderr
+
+
 def test_a_conversion_is_made_once_and_kept(tmp_path: Path) -> None:
     folder = written(tmp_path / "model", "gpt2")
     for _ in range(2):
@@ -292,7 +322,6 @@ READERS: dict[str, tuple[str, str, dict[str, Any]]] = {
 @pytest.mark.parametrize("variant", READERS)
 def test_what_reads_gives_the_trained_models_numbers(variant: str) -> None:
     """Every family with a head that reads: a batch of three lengths, padded."""
-    import openvino as ov
 
     family, head, settings = READERS[variant]
     config = models.configure(
@@ -306,7 +335,7 @@ def test_what_reads_gives_the_trained_models_numbers(variant: str) -> None:
         mask[row, length:], ids[row, length:] = 0, 2
     with torch.inference_mode():
         expected = model(torch.from_numpy(ids), torch.from_numpy(mask)).logits.numpy()
-    compiled = ov.Core().compile_model(graph_of(model, "f32"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = CORE.compile_model(graph_of(model, "f32"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     told = compiled({"input_ids": ids, "attention_mask": mask})[0]
     real = mask.astype(bool) if told.ndim == 3 else slice(None)
     np.testing.assert_allclose(told[real], expected[real], atol=1e-4)

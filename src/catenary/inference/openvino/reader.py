@@ -16,6 +16,7 @@ from catenary.errors import Damaged
 from catenary.inference.batches import Batch, batches, tokenise
 from catenary.inference.folder import ONNX_FILE, OPENVINO_FILE, Opened, TextModelFolder
 from catenary.inference.onnx_engine import INPUTS, OUTPUT, cores
+from catenary.inference.openvino.core import CORE
 from catenary.inference.port import Embeddings, Stop, go_on, never
 from catenary.inference.transformer import Forward, TransformerClassifier
 
@@ -71,7 +72,6 @@ def openvino_forward(folder: Path, workers: int, *, exact: bool = False) -> Forw
 
     `exact`: all arithmetic in float32. Raises Damaged for a graph that cannot be read or takes other inputs.
     """
-    core = ov.Core()
     # What is released as ONNX alone, or read where there is no torch to convert with: OpenVINO reads it as it is.
     graph, exported = folder / OPENVINO_FILE, folder / ONNX_FILE
     file = exported if exported.is_file() and not graph.is_file() else graph
@@ -83,7 +83,7 @@ def openvino_forward(folder: Path, workers: int, *, exact: bool = False) -> Forw
     if exact:
         settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = 0
     try:
-        compiled = core.compile_model(core.read_model(file), "CPU", settings)
+        compiled = CORE.compile_model(CORE.read_model(file), "CPU", settings)
     except RuntimeError as error:
         raise Damaged("The OpenVINO model cannot be read.", where=str(file), got=str(error)[:300]) from None
     names = sorted(one.any_name for one in compiled.inputs)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 
 from catenary.errors import Damaged, InvalidInput
 from catenary.inference.folder import OPENVINO_FILE, OPENVINO_READER, OPENVINO_WRITER
 from catenary.inference.memory import kept_numbers
+from catenary.inference.openvino.core import CORE
 from catenary.inference.rows import Logits
 from catenary.models.config import TransformerConfig
 
@@ -91,9 +91,8 @@ def _compiled(file: Path, threads: int | None, exact: bool) -> Any:
         settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = 0
     if threads is not None:
         settings["INFERENCE_NUM_THREADS"] = threads
-    core = ov.Core()
     try:
-        return core.compile_model(core.read_model(file), "CPU", settings)
+        return CORE.compile_model(CORE.read_model(file), "CPU", settings)
     except RuntimeError as error:
         raise Damaged("The OpenVINO model cannot be read.", where=str(file), got=str(error)[:300]) from None
 
