@@ -51,8 +51,23 @@ NO_KEY = "-"
 """Stands for the key in what a service without keys counts."""
 
 
-def gateway(chain: Chain, store: Store, *, unreleased: bool = False) -> Gateway:
-    """All endpoints of a chain, ready to be run. Raises what `open_endpoint` raises."""
+def gateway(chain: Chain, store: Store, *, unreleased: bool = False, launch: bool = False) -> Gateway:
+    """All endpoints of a chain, ready to be run. Raises what `open_endpoint` raises.
+
+    `launch`: the models' processes are started at once, and load while all else is set up.
+    """
+    settings = chain.serve
+    if not settings.endpoints and not chain.apps:
+        raise NotFound(
+            "The chain declares no endpoint.",
+            expected="`serve: {endpoints: {name: {release: …}}}`, or `apps:`",
+            next="catenary schema",
+        )
+    served = {
+        name: open_served(chain, store, name, unreleased=unreleased, launch=launch)
+        for name in settings.endpoints
+    }
+    # Read when the processes are on their way: what answers HTTP takes its time to be imported.
     from catenary.serve.admission import Admission
     from catenary.serve.cache import Cache
     from catenary.serve.callers import Callers, KeySource
@@ -61,14 +76,6 @@ def gateway(chain: Chain, store: Store, *, unreleased: bool = False) -> Gateway:
     from catenary.serve.ledger import Ledger
     from catenary.serve.metrics import Metrics
 
-    settings = chain.serve
-    if not settings.endpoints and not chain.apps:
-        raise NotFound(
-            "The chain declares no endpoint.",
-            expected="`serve: {endpoints: {name: {release: …}}}`, or `apps:`",
-            next="catenary schema",
-        )
-    served = {name: open_served(chain, store, name, unreleased=unreleased) for name in settings.endpoints}
     guard = _guard(chain, served)
     apps = _open_apps(chain, store, served, guard, unreleased=unreleased) if chain.apps else []
     limits = replace(Limits(), **settings.limits.model_dump(exclude_none=True))
@@ -173,8 +180,10 @@ class _Following:
         return self._classifier.classify(texts, stop=stop)
 
 
-def open_served(chain: Chain, store: Store, name: str, *, unreleased: bool = False) -> Served:
-    """The endpoint of this name, its release checked, with an engine that starts with the service.
+def open_served(
+    chain: Chain, store: Store, name: str, *, unreleased: bool = False, launch: bool = False
+) -> Served:
+    """The endpoint of this name, its release checked, with an engine that starts with the service, or now (`launch`).
 
     Raises what `open_endpoint` raises, but serves whatever a model here does.
     """
@@ -201,6 +210,9 @@ def open_served(chain: Chain, store: Store, name: str, *, unreleased: bool = Fal
     task = "generate" if found == "translate" else found
     command = command_for(behind.artifact.path, task, engine=chosen, threads=settings.threads)
     engines = [LocalEngine(command, name=f"{name}/{at}") for at in range(settings.replicas)]
+    if launch:
+        for engine in engines:
+            engine.launch()
     check = _check(store, behind, unreleased=unreleased)
     return Served(
         name=name,

@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 from catenary.errors import Interrupted, InvalidInput
 from catenary.inference import Constraint, GenerationSettings, Generator, load
+from catenary.inference.generation import Piece, gathered
 from catenary.inference.openvino import openvino_generator
 from tests.inference.writers import write_writer
 
@@ -92,6 +93,17 @@ def test_a_stream_tells_what_generate_does(writer: Generator) -> None:
         assert "".join(one.text for one in told if one.choice == whole.choices.index(choice)) == choice.text
     assert stream.usage == whole.usage
     assert whole.choices[0].ids != whole.choices[1].ids
+
+
+def test_poured_pieces_are_the_streams_and_several_answers_come_side_by_side(writer: Generator) -> None:
+    settings = GenerationSettings(max_tokens=20, temperature=1.2, seed=5, n=2, min_tokens=20)
+    told: list[Piece] = []
+    with writer.stream(TEXTS[1], settings) as stream:
+        stream.pour(told.append)
+        usage = stream.usage
+    assert gathered(told, usage) == gathered(list(writer.stream(TEXTS[1], settings)), usage)
+    first = [piece.choice for piece in told].index(1)
+    assert any(piece.choice == 0 for piece in told[first:])
 
 
 def test_a_seed_draws_the_same_in_any_company(writer: Generator) -> None:
@@ -176,6 +188,20 @@ def test_cancelling_ends_at_once(writer: Generator) -> None:
     assert stream.usage.completion_tokens <= min(written + 1, 59)
     with pytest.raises(Interrupted):
         writer.generate(TEXTS, GREEDY, stop=lambda: True)
+
+
+def test_cancelling_ends_a_pouring(writer: Generator) -> None:
+    told: list[Piece] = []
+    with writer.stream(TEXTS[0], GenerationSettings(max_tokens=64, min_tokens=64)) as stream:
+
+        def hear(piece: Piece) -> None:
+            told.append(piece)
+            if len(told) == 3:
+                stream.cancel()
+
+        stream.pour(hear)
+    assert told[-1].finish_reason == "cancelled"
+    assert len(told) < 64
 
 
 def test_what_cannot_be_answered_is_refused(writer: Generator) -> None:

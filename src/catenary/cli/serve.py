@@ -54,7 +54,7 @@ def command(
         log_as_json()
     chain = load_chain(file, overrides)
     with open_store(chain) as store:
-        made = gateway(chain, store, unreleased=unreleased)
+        made = gateway(chain, store, unreleased=unreleased, launch=True)
         for name, endpoint in made.endpoints.items():
             click.echo(f"{name}  {endpoint.release[:12]}  {say(endpoint.status)}")
         run(

@@ -87,6 +87,13 @@ class Stream(Protocol):
 
     def __next__(self) -> Piece: ...
 
+    def pour(self, told: Callable[[Piece], None]) -> None:
+        """Tell every piece and return after the last; several answers' pieces come as they are written.
+
+        `told` is called from the engine's own thread too, which writes for others meanwhile: it must neither wait nor
+        raise. Raises what reading the pieces would.
+        """
+
     def cancel(self) -> None:
         """End every answer that has not ended: each tells one more piece, `cancelled`."""
 

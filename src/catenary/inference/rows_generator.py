@@ -206,6 +206,11 @@ class RowsStream:
             self._ready = [piece for _, piece in next(self._steps)]
         return self._ready.pop(0)
 
+    def pour(self, told: Callable[[Piece], None]) -> None:
+        """See `Stream.pour`."""
+        for piece in self:
+            told(piece)
+
     def cancel(self) -> None:
         """See `Stream.cancel`."""
         ended = [one.cancel() for one in self._writings if one.finish_reason is None]

@@ -6,7 +6,7 @@ The life of a request, in six steps:
 2. It waits in line until so many blocks are free; then they are its own until it ends: no answer is ever thrown out.
 3. How its prompt begins is looked up among the blocks that are kept; the rest is read in chunks, beside the others'
    next tokens, so that a long prompt does not hold up those who are writing.
-4. Each step gives logits, `Writing` chooses, and the piece goes into the request's queue.
+4. Each step gives logits and `Writing` chooses; when all have chosen, each piece goes to its request.
 5. Greedy answers may guess the next tokens from what was said before (`guess.py`) and have them checked in one step.
 6. Its blocks are given back in the step in which it ends or is cancelled.
 
@@ -16,10 +16,10 @@ The life of a request, in six steps:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from threading import Condition, Thread
+from threading import Condition, Lock, Thread
 from typing import Protocol
 
 import numpy as np
@@ -67,6 +67,33 @@ class Limits:
     guess_rows: int = 0  # greedy answers guess while at most so many run; see openvino/__init__.py
 
 
+class Pieces:
+    """What one answer told and nobody has read yet; or it is handed on as it comes, on the scheduler's thread."""
+
+    def __init__(self) -> None:
+        self._waiting: SimpleQueue[Piece | BaseException] = SimpleQueue()
+        self._hand_on: Callable[[Piece | BaseException], None] | None = None
+        self._lock = Lock()
+
+    def put(self, piece: Piece | BaseException) -> None:
+        with self._lock:
+            if self._hand_on is None:
+                self._waiting.put(piece)
+            else:
+                self._hand_on(piece)
+
+    def get(self, timeout: float | None = None) -> Piece | BaseException:
+        """The next; waits for it."""
+        return self._waiting.get(timeout=timeout)
+
+    def hand_on(self, to: Callable[[Piece | BaseException], None]) -> None:
+        """From now on `to` is told each piece, and first of all what waits. It must neither wait nor raise."""
+        with self._lock:
+            while not self._waiting.empty():
+                to(self._waiting.get())
+            self._hand_on = to
+
+
 @dataclass(slots=True, eq=False)
 class Job:
     """One answer's way through the scheduler. `pieces` ends with one that has a finish_reason, or with an error."""
@@ -74,7 +101,7 @@ class Job:
     writing: Writing
     need: int  # blocks, for the longest answer
     after: Job | None = None  # the first answer to the same prompt: its blocks are shared once it has read it
-    pieces: SimpleQueue[Piece | BaseException] = field(default_factory=SimpleQueue)
+    pieces: Pieces = field(default_factory=Pieces)
     blocks: list[int] = field(default_factory=list)
     read: int = 0  # tokens in the blocks
     cached_tokens: int = 0
@@ -194,6 +221,7 @@ class Scheduler:
     def _step(self) -> None:
         jobs, chunks = self._chunks()
         logits = self._model.step(chunks)
+        told: list[tuple[Job, Piece | BaseException]] = []
         at = 0
         for job, chunk in zip(jobs, chunks, strict=True):
             job.read = chunk.start + len(chunk.ids)
@@ -202,8 +230,11 @@ class Scheduler:
             if job.scores_prompt and chunk.start < len(job.writing.prompt):
                 job.writing.hear(chunk.start, rows)
                 rows = rows[-1:] if job.prompt_left <= 0 else rows[:0]
-            self._take(job, rows)
+            told += [(job, piece) for piece in self._taken(job, rows)]
             self._keep(job)
+        # Together, for whoever hears one wakes up and takes the interpreter from the choosing.
+        for job, piece in told:
+            job.pieces.put(piece)
         for job in [job for job in self._running if job.writing.finish_reason is not None]:
             self._running.remove(job)
             self._give_back(job)
@@ -235,27 +266,27 @@ class Scheduler:
             return []
         return guess(job.ids, most=writing.most - len(writing.ids) - 1)
 
-    def _take(self, job: Job, logits_TV: NDArray[np.float32]) -> None:
+    def _taken(self, job: Job, logits_TV: NDArray[np.float32]) -> list[Piece | BaseException]:
         """Write the tokens that a step gave: one, and as many more as were guessed right."""
+        told: list[Piece | BaseException] = []
         for number, logits_V in enumerate(logits_TV):
             try:
-                [piece] = next_pieces([job.writing], logits_V[None])
+                told += next_pieces([job.writing], logits_V[None])
             except (
                 InvalidInput,
                 Damaged,
             ) as error:  # a constraint past its bounds, say: this answer's fault alone
-                job.pieces.put(error)
                 job.writing.cancel()
-                return
-            job.pieces.put(piece)
+                return [*told, error]
             if job.writing.finish_reason is not None:
-                return
+                return told
             if number < len(job.guess) and job.guess[number] != job.writing.ids[-1]:
                 job.wrong_guesses = 0 if number else job.wrong_guesses + 1
                 job.read -= len(job.guess) - number  # what was read behind a wrong guess is overwritten
-                return
+                return told
         if job.guess:
             job.wrong_guesses = 0
+        return told
 
     def _hold(self, job: Job, tokens: int) -> None:
         """Blocks for so many tokens, of those reserved."""

@@ -8,7 +8,7 @@ The life of a request, in eight steps:
    its client leaves, its deadline passes or the server closes.
 4. `callers.py`: it counts against its key's rate and day.
 5. `guard/` judges what is asked, and later each piece of what is answered.
-6. The engine works (`engine.py`: the port; `local_engine.py`: a process here; `upstream.py`: another server).
+6. The engine works (`engine.py`: the port; `local_engine.py`, `child.py`: a process; `upstream.py`: another server).
 7. The receipt (`request.py`, `writing.py`) is stored, many together (`ledger.py`), with what it cost.
 8. Only then is it said why the answer ended, whole or as events (`sse.py`).
 

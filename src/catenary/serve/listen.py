@@ -172,8 +172,28 @@ class DrainingServer(uvicorn.Server):
             self.on_ready()
 
 
+class Connection(h11.Connection):
+    """h11's, but a chunk of a stream is written as it is: it changes no state, and there is one for every token."""
+
+    _in_chunks = False
+
+    def send(self, event: Any) -> Any:
+        """See h11."""
+        if self._in_chunks and type(event) is h11.Data:
+            return b"%x\r\n%b\r\n" % (len(event.data), event.data) if event.data else b""
+        told = super().send(event)
+        self._in_chunks = (
+            type(event) is h11.Response and b"\r\ntransfer-encoding: chunked\r\n" in told.lower()
+        )
+        return told
+
+
 class EnvelopeProtocol(H11Protocol):
     """uvicorn's HTTP/1.1, with a refusal of what is no HTTP in the envelope too."""
+
+    def __init__(self, config: uvicorn.Config, *rest: Any, **named: Any) -> None:
+        super().__init__(config, *rest, **named)
+        self.conn = Connection(h11.SERVER, HEADER_BYTES)
 
     def send_400_response(self, msg: str) -> None:
         body = json.dumps(envelope(INVALID_REQUEST, msg)).encode()

@@ -10,14 +10,16 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
+import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from catenary.inference.process import wire
+from catenary.serve.child import EARLY, Child, launched
 from catenary.serve.engine import Delta, EngineState, Labelled, Logprob, Spent, Text, Vectors, WriteJob
 from catenary.serve.errors import ENGINE_GONE, INPUT_TOO_LONG, INVALID_REQUEST, OVERLOADED, ApiError
 
@@ -39,14 +41,35 @@ def command_for(folder: Path, task: str, *, engine: str = "auto", threads: int |
     return [sys.executable, "-m", "catenary.inference.process", json.dumps(spec)]
 
 
+class Inbox:
+    """What came for one request, in order; one task reads. An `asyncio.Queue` does more than that, for every token."""
+
+    def __init__(self) -> None:
+        self._came: deque[tuple[str, Any]] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+
+    def put(self, kind: str, value: Any) -> None:
+        self._came.append((kind, value))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def get(self) -> tuple[str, Any]:
+        """The next; waits for it."""
+        while not self._came:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        return self._came.popleft()
+
+
 class LocalEngine:
     """An `Engine` behind the pipes of `command`. Use it from one event loop."""
 
     def __init__(self, command: Sequence[str], *, name: str = "engine") -> None:
         self.state = EngineState()
         self._command, self._name = list(command), name
-        self._process: asyncio.subprocess.Process | None = None
-        self._waiting: dict[int, asyncio.Queue[tuple[str, Any]]] = {}
+        self._launched: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
+        self._waiting: dict[int, Inbox] = {}
         self._cancelled: dict[int, float] = {}  # asked to end, by when
         self._number = 0
         self._keeper: asyncio.Task[None] | None = None
@@ -56,7 +79,12 @@ class LocalEngine:
     @property
     def pid(self) -> int | None:
         """Of the process, while there is one."""
-        return None if self._process is None else self._process.pid
+        return None if self._child is None else self._child.pid
+
+    def launch(self) -> None:
+        """Start the process before there is a loop, where that can be; `start` then finds it loading already."""
+        if EARLY:
+            self._launched = launched(self._command)
 
     async def start(self) -> None:
         """See `Engine.start`."""
@@ -91,20 +119,13 @@ class LocalEngine:
             await asyncio.sleep(pause)
 
     async def _live(self) -> None:
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        self._process = process = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=1 << 20,
-            env=environment,
-        )
-        assert process.stdout is not None
+        early, self._launched = self._launched, None
+        self._child = child = await (Child.started(self._command) if early is None else Child.of(early))
         watching = asyncio.create_task(self._kill_when_it_hangs())
         try:
             while True:
-                (size,) = wire.HEAD.unpack(await process.stdout.readexactly(wire.HEAD.size))
-                for number, kind, value in wire.unpacked(await process.stdout.readexactly(size)):
+                (size,) = wire.HEAD.unpack(await child.read.readexactly(wire.HEAD.size))
+                for number, kind, value in wire.unpacked(await child.read.readexactly(size)):
                     self._hear(number, kind, value)
         finally:
             watching.cancel()
@@ -122,45 +143,44 @@ class LocalEngine:
             self._cancelled.pop(number, None)
         waiting = self._waiting.get(number)
         if waiting is not None:
-            waiting.put_nowait((kind, value))
+            waiting.put(kind, value)
 
     def _lost(self) -> None:
         self.state.ready = False
         self._cancelled.clear()
         for waiting in self._waiting.values():
-            waiting.put_nowait(("gone", None))
+            waiting.put("gone", None)
 
     async def _end_process(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        if process.stdin is not None:
-            process.stdin.close()
-        await process.wait()
+        child, self._child = self._child, None
+        if child is not None:
+            await child.end()
+        if self._launched is not None:  # ended before it was started
+            self._launched.kill()
+            self._launched.wait()
+            self._launched = None
 
     async def _kill_when_it_hangs(self) -> None:
         while True:
             await asyncio.sleep(1)
-            if any(by < time.monotonic() for by in self._cancelled.values()) and self._process:
+            if any(by < time.monotonic() for by in self._cancelled.values()) and self._child:
                 log.error("engine %s: does not hear; killed", self._name)
-                self._process.kill()
+                self._child.kill()
                 return
 
     async def _ask(self, request: Mapping[str, Any]) -> AsyncIterator[tuple[str, Any]]:
         """What the engine tells of one request: pieces, then what it came to."""
-        process = self._process
-        if not self.state.ready or process is None or process.stdin is None:
+        child = self._child
+        if not self.state.ready or child is None:
             raise ApiError("The engine is not ready.", OVERLOADED)
         self._number += 1
         number = self._number
-        waiting = self._waiting[number] = asyncio.Queue()
+        waiting = self._waiting[number] = Inbox()
         self.state.load += 1
         ended = False
         try:
-            process.stdin.write(wire.packed({"id": number, **request}))
-            await process.stdin.drain()
+            child.write.write(wire.packed({"id": number, **request}))
+            await child.write.drain()
             while not ended:
                 kind, value = await waiting.get()
                 ended = kind not in PARTS
@@ -172,7 +192,7 @@ class LocalEngine:
                     raise _refusal(value)
                 yield kind, value
         except (ConnectionError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and not process.stdin.is_closing():
+            if isinstance(error, RuntimeError) and not child.write.is_closing():
                 raise
             ended = True
             raise ApiError(
@@ -181,9 +201,9 @@ class LocalEngine:
         finally:
             del self._waiting[number]
             self.state.load -= 1
-            if not ended and process is self._process and not process.stdin.is_closing():
+            if not ended and child is self._child and not child.write.is_closing():
                 self._cancelled[number] = time.monotonic() + HANG_SECONDS
-                process.stdin.write(wire.packed({"id": number, "do": "cancel"}))
+                child.write.write(wire.packed({"id": number, "do": "cancel"}))
 
     async def _whole(self, request: Mapping[str, Any]) -> Any:
         told = None

@@ -46,7 +46,7 @@ class Histogram:
 
     def see(self, value: float, **labels: str) -> None:
         """Count one value."""
-        key = tuple(sorted(labels.items()))
+        key = tuple(sorted(labels.items())) if len(labels) > 1 else tuple(labels.items())
         self._counts[key][bisect_left(self._bounds, value)] += 1
         self._sums[key] += value
 

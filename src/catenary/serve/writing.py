@@ -112,9 +112,9 @@ class Writing:
                         now = time.perf_counter()
                         self._time(piece, now, last)
                         last = now
-                        async for told in self._passed(piece):
-                            if role is None:
-                                yield told
+                        told = await self._passed(piece)
+                        if told is not None and role is None:
+                            yield told
         except BaseException:
             self._settle(settle)
             if role is not None:
@@ -209,13 +209,21 @@ class Writing:
         self._cached = {"receipt": found.receipt, "similarity": found.similarity}
         return found.known
 
-    async def _passed(self, piece: Delta) -> AsyncIterator[Delta]:
+    async def _passed(self, piece: Delta) -> Delta | None:
         """What of a piece may be told now."""
         answer = self.answers[piece.choice]
         answer.tokens += piece.tokens
         answer.logprobs += piece.logprobs
         if answer.finish_reason is not None:
-            return
+            return None
+        if (
+            answer.guard.idle
+            and answer.tools is None
+            and piece.finish_reason is None
+            and not piece.tool_calls
+        ):
+            answer.text.append(piece.text)
+            return piece if piece.text or piece.logprobs else None
         text = await answer.guard.push(piece.text)
         if piece.finish_reason is not None:
             text += await answer.guard.end()
@@ -240,7 +248,8 @@ class Writing:
         if text:
             answer.text.append(text)
         if text or piece.logprobs or calls:
-            yield Delta(piece.choice, text, piece.tokens, piece.logprobs, None, tuple(calls))
+            return Delta(piece.choice, text, piece.tokens, piece.logprobs, None, tuple(calls))
+        return None
 
     def _time(self, piece: Delta, now: float, last: float) -> None:
         metrics, model = self.asking.gateway.metrics, self.asking.served.name

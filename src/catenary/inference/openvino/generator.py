@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from queue import SimpleQueue
 from threading import Lock
 from typing import Any
 
@@ -136,6 +137,26 @@ class JobStream:
         if piece.finish_reason is not None:
             self._at += 1
         return piece
+
+    def pour(self, told: Callable[[Piece], None]) -> None:
+        """See `Stream.pour`."""
+        ended: SimpleQueue[Piece | BaseException] = SimpleQueue()
+
+        def hear(piece: Piece | BaseException) -> None:
+            if isinstance(piece, BaseException) or piece.finish_reason is not None:
+                ended.put(piece)
+            else:
+                told(piece)
+
+        for job in self._jobs[self._at :]:
+            job.pieces.hand_on(hear)
+        while self._at < len(self._jobs):
+            piece = ended.get()
+            if isinstance(piece, BaseException):
+                self._at = len(self._jobs)
+                raise piece
+            self._at += 1
+            told(piece)
 
     def cancel(self) -> None:
         """See `Stream.cancel`."""

@@ -20,7 +20,7 @@ from threading import Event, Lock, Thread
 from typing import IO, Any
 
 from catenary.errors import CatenaryError, Interrupted
-from catenary.inference.generation import gathered
+from catenary.inference.generation import Piece, gathered
 from catenary.inference.port import Classifier, Embedder, Generator
 from catenary.inference.process import wire
 from catenary.inference.process.settings import choice_json, piece_json, refusal, settings_of
@@ -124,15 +124,13 @@ def writing(generator: Generator) -> Work:
         prompts = [_prompt(generator, prompt, request.get("tools")) for prompt in request["prompts"]]
         if len(prompts) == 1 and settings.beams == 1:
             # A stream also where the answer is told whole: it can be cancelled while it waits in line.
-            pieces = []
+            pieces: list[Piece] = []
             with generator.stream(prompts[0], settings) as stream:
                 stop.tell(stream.cancel)
                 tell("began", stream.usage.prompt_tokens)
-                for piece in stream:
-                    if request["stream"]:
-                        tell("piece", piece_json(piece))
-                    else:
-                        pieces.append(piece)
+                stream.pour(
+                    (lambda piece: tell("piece", piece_json(piece))) if request["stream"] else pieces.append
+                )
                 told = [stream.usage]
             if stop.is_set():
                 raise Interrupted("The writing was stopped before its end.")

@@ -26,6 +26,11 @@ class OutputGuard:
         self.verdicts: list[Verdict] = []
         self.blocked = False
 
+    @property
+    def idle(self) -> bool:
+        """Whether all passes: there is no rule."""
+        return not self._rules
+
     async def push(self, text: str) -> str:
         """The text that may be told now."""
         if not self._rules:

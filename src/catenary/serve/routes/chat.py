@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Any
@@ -20,7 +19,7 @@ from catenary.serve.request import Asking
 from catenary.serve.sampling import check_stream_options, constraint_of, settings_of
 from catenary.serve.sending import citations, frame, marks, sent
 from catenary.serve.served import Served
-from catenary.serve.sse import DONE, event
+from catenary.serve.sse import DONE, event, text_json
 from catenary.serve.writing import Answer, Writing, logprob_json, usage_json
 
 
@@ -142,9 +141,8 @@ async def chat_events(writing: Writing, deltas: AsyncIterator[Delta], *, usage: 
             role = {"role": "assistant", "content": "", "refusal": None}
             body += event({**head, "choices": [_chunk(delta.choice, role)], **more})
         if delta.text and not delta.logprobs and not delta.tool_calls:
-            text = json.dumps(delta.text, ensure_ascii=False).encode()
             body += b'%s%d,"delta":{"content":%s},"logprobs":null,"finish_reason":null%s' % (
-                start, delta.choice, text, tail,
+                start, delta.choice, text_json(delta.text), tail,
             )  # fmt: skip
         elif delta.text or delta.logprobs:
             logprobs = {"content": [logprob_json(one) for one in delta.logprobs], "refusal": None}

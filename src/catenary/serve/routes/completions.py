@@ -18,7 +18,7 @@ from catenary.serve.request import Asking
 from catenary.serve.sampling import check_stream_options, settings_of
 from catenary.serve.sending import frame, marks, sent
 from catenary.serve.served import Served
-from catenary.serve.sse import DONE, event
+from catenary.serve.sse import DONE, event, text_json
 from catenary.serve.writing import Writing, usage_json
 
 
@@ -114,8 +114,16 @@ async def completion_events(
     """The answers as OpenAI's chunks."""
     head = frame(writing.asking, "cmpl-", "text_completion")
     more: dict[str, Any] = {"usage": None} if usage else {}
+    # What is the same in every event is written once, as chat does.
+    start = event(head)[:-3] + b',"choices":[{"index":'
+    tail = b"}]" + (b',"usage":null' if usage else b"") + b"}\n\n"
     offsets = [0] * writing.job.answers
     async for delta in deltas:
+        if delta.finish_reason is None and not delta.logprobs:
+            yield b'%s%d,"text":%s,"logprobs":null,"finish_reason":null%s' % (
+                start, delta.choice, text_json(delta.text), tail,
+            )  # fmt: skip
+            continue
         logprobs = logprobs_json(delta.logprobs, offsets[delta.choice]) if delta.logprobs else None
         offsets[delta.choice] += sum(len(one.token) for one in delta.logprobs)
         choice = {
