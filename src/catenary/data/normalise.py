@@ -32,6 +32,7 @@ import pyarrow.compute as pc
 
 from catenary.data import rewrite
 from catenary.data.batches import Rows, kept_rows, texts_at, with_texts
+from catenary.data.characters import ASSIGNED, categories, characters, decompositions
 from catenary.data.codepoints import CODEPOINTS, Codepoints, codepoints, texts_of
 from catenary.data.repair import in_script, repaired_column
 from catenary.data.rewrite import rewritten
@@ -122,14 +123,15 @@ def normalised_text(text: str, settings: NormaliseSettings | None = None) -> str
 # ── 1. characters that are no text ──────────────────────────────────────────────────────────────────────────────
 
 KEEP, GONE, JOINER, CARRIAGE, NEWLINE = range(5)
+NO_TEXT = (b"Cc", b"Cf", b"Cn", b"Cs", b"Co")  # categories: controls, formats, unassigned, surrogates, private use
 
 
 @cache
 def _roles() -> npt.NDArray[np.uint8]:
     """For each code point: KEEP, GONE, or one of the three that depend on their neighbours."""
-    roles = np.zeros(CODEPOINTS, dtype=np.uint8)
-    for start, end, role in _category_runs():
-        roles[start:end] = role
+    roles = np.full(CODEPOINTS, GONE, dtype=np.uint8)
+    roles[:ASSIGNED] = np.where(np.isin(categories(), NO_TEXT), GONE, KEEP)
+    roles[0xE0100:0xE01F0] = KEEP  # selectors of variants
     for kept in (0x09, 0x0A):
         roles[kept] = KEEP
     roles[[0x0B, 0x0C, 0x85, 0x2028, 0x2029]] = NEWLINE
@@ -137,22 +139,6 @@ def _roles() -> npt.NDArray[np.uint8]:
     roles[[0x200C, 0x200D]] = JOINER
     roles[0xE0020:0xE0080] = KEEP  # tags, of which the flags of regions are made
     return roles
-
-
-def _category_runs() -> list[tuple[int, int, int]]:
-    gone = ("Cc", "Cf", "Cn", "Cs", "Co")
-    runs: list[tuple[int, int, int]] = []
-    for point in range(
-        0x32400
-    ):  # planes 4 and up hold nothing but private use and, in 14, tags and selectors
-        if unicodedata.category(chr(point)) in gone:
-            if runs and runs[-1][1] == point:
-                runs[-1] = (runs[-1][0], point + 1, GONE)
-            else:
-                runs.append((point, point + 1, GONE))
-    runs.append((0x32400, 0xE0100, GONE))
-    runs.append((0xE01F0, CODEPOINTS, GONE))
-    return runs
 
 
 def _without_controls(points: Codepoints) -> Codepoints:
@@ -189,9 +175,7 @@ def _changed_by(form: Literal["NFC", "NFKC"]) -> npt.NDArray[np.uint32]:
     joining = _joining()
     table = np.arange(CODEPOINTS, dtype=np.uint32)
     table[list(joining)] = CODEPOINTS
-    for point in range(0x80, 0x32400):
-        if 0xD800 <= point < 0xE000 or 0x4E00 <= point < 0xA000:
-            continue
+    for point in decompositions():
         new = unicodedata.normalize(form, chr(point))
         if len(new) != 1 or ord(new) in joining:
             table[point] = CODEPOINTS
@@ -204,13 +188,12 @@ def _changed_by(form: Literal["NFC", "NFKC"]) -> npt.NDArray[np.uint32]:
 def _joining() -> frozenset[int]:
     """Characters that may compose with the one before them: combining marks, Hangul's vowels and finals, a few more."""
     found = set(range(*HANGUL_JAMO))
-    for point in range(0x32400):
-        parts = unicodedata.decomposition(chr(point)).split()
+    for told in decompositions().values():
+        parts = told.split()
         if len(parts) == 2 and not parts[0].startswith("<"):
             found.add(int(parts[1], 16))
-        if unicodedata.combining(chr(point)):
-            found.add(point)
-    return frozenset(found)
+    classes = np.fromiter(map(unicodedata.combining, characters()), np.uint8, ASSIGNED)
+    return frozenset(found.union(np.flatnonzero(classes).tolist()))
 
 
 def _in_form(points: Codepoints, settings: NormaliseSettings) -> Codepoints:

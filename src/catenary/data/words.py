@@ -7,7 +7,6 @@ their own, several equal ones in a row being one.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from catenary.data.characters import ASSIGNED, categories, characters
 from catenary.data.codepoints import CODEPOINTS
 from catenary.data.compiled import Bytes, Ints, bytes_of, compiled
 from catenary.data.shingles import mostly_cjk
@@ -77,18 +77,17 @@ def words(texts: pa.LargeStringArray) -> Words:
 @cache
 def classes() -> npt.NDArray[np.uint8]:
     """For each code point its class, with TERMINAL added where a sentence may end."""
+    every, kinds = characters(), categories()
+    groups = kinds.astype("S1")  # letters, marks, numbers, punctuation …
+    blank = np.fromiter(map(str.isspace, every), np.bool_, ASSIGNED) | np.isin(kinds, (b"Cc", b"Cf"))
+    digit = np.fromiter(map(str.isalnum, every), np.bool_, ASSIGNED) | (groups == b"M")
+    mark = groups == b"P"
+    digit[ord("_")] = True
+    mark[[ord(character) for character in "^~$`|+=<>"]] = True
     table = np.full(CODEPOINTS, SYMBOL, dtype=np.uint8)
-    for point in range(0x32400):
-        character = chr(point)
-        category = unicodedata.category(character)
-        if character.isspace() or category in ("Cc", "Cf"):
-            table[point] = BLANK
-        elif character.isalpha():
-            table[point] = LETTER
-        elif character.isalnum() or category[0] == "M" or character == "_":
-            table[point] = DIGIT
-        elif category[0] == "P" or character in "^~$`|+=<>":
-            table[point] = MARK
+    table[:ASSIGNED] = np.select(
+        (blank, groups == b"L", digit, mark), (BLANK, LETTER, DIGIT, MARK), default=SYMBOL
+    )
     for character in TERMINALS:
         table[ord(character)] += TERMINAL
     return table
