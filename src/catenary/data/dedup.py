@@ -62,7 +62,7 @@ class Sketch:
 
 
 class Stored:
-    """A sketch on disk: each array is read when it is asked for, so that a corpus of sketches is not in memory."""
+    """A sketch on disk: its arrays are mapped, so that a corpus of sketches is not in memory."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -82,11 +82,11 @@ class Stored:
         texts: Ints = self._load("texts")
         return texts
 
-    @cached_property  # asked for again and again; the file's pages are not ours to hold
+    @cached_property  # these two are asked for again and again; the files' pages are not ours to hold
     def sets(self) -> Sets:
         return Sets(self._load("shingles"), self._load("starts"))
 
-    @property
+    @cached_property
     def bands(self) -> npt.NDArray[np.uint64]:
         bands: npt.NDArray[np.uint64] = self._load("bands")
         return bands

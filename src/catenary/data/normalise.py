@@ -123,7 +123,13 @@ def normalised_text(text: str, settings: NormaliseSettings | None = None) -> str
 # ── 1. characters that are no text ──────────────────────────────────────────────────────────────────────────────
 
 KEEP, GONE, JOINER, CARRIAGE, NEWLINE = range(5)
-NO_TEXT = (b"Cc", b"Cf", b"Cn", b"Cs", b"Co")  # categories: controls, formats, unassigned, surrogates, private use
+NO_TEXT = (
+    b"Cc",
+    b"Cf",
+    b"Cn",
+    b"Cs",
+    b"Co",
+)  # categories: controls, formats, unassigned, surrogates, private use
 
 
 @cache

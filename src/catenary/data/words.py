@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain, pairwise
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,8 @@ Mask = npt.NDArray[np.bool_]
 BLANK, LETTER, DIGIT, MARK, SYMBOL = range(5)
 TERMINAL = 8  # added to MARK: a sentence may end with it
 CLASS = 7
+PARTED = "\x1f"  # behind each word that jieba cuts; in a text it is blank
+PARTS = ord(PARTED)
 CUT_TOGETHER = (
     4096  # characters of short texts that jieba gets in one call; more, and its list leaves the cache
 )
@@ -70,8 +72,8 @@ def words(texts: pa.LargeStringArray) -> Words:
     """The words of a column without nulls."""
     data, starts = bytes_of(texts)
     chinese = mostly_cjk(data, starts)
-    sizes, held = _segmented(texts, np.flatnonzero(chinese))
-    return Words(*_found(data, starts, chinese, sizes, held, classes()), chinese)
+    cut = _segmented(texts, np.flatnonzero(chinese))
+    return Words(*_found(data, starts, chinese, cut, classes()), chinese)
 
 
 @cache
@@ -93,70 +95,47 @@ def classes() -> npt.NDArray[np.uint8]:
     return table
 
 
-def _segmented(texts: pa.LargeStringArray, rows: Ints) -> tuple[Ints, Ints]:
-    """(characters of each word of the texts at `rows`, how many words each of all texts has)."""
+def _segmented(texts: pa.LargeStringArray, rows: Ints) -> Bytes:
+    """jieba's words of the texts at `rows`, a PARTED behind each; a line feed, as a word, behind each text."""
+    import rjieba
+
     chosen = texts.take(pa.array(rows)).to_pylist()
-    sizes, counts = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    pieces: list[bytes] = []
     start = 0
     while start < len(chosen):
         end, together = start + 1, len(chosen[start])
         while end < len(chosen) and together + len(chosen[end]) < CUT_TOGETHER:
             together += len(chosen[end])
             end += 1
-        told = _cut_together(chosen[start:end]) or _cut_alone(chosen[start:end])
-        sizes.append(told[0])
-        counts.append(told[1])
+        whole = "\n".join((*chosen[start:end], ""))  # a line feed parts what jieba looks at together
+        found = rjieba.cut(whole.replace(PARTED, " "))
+        pieces.append(PARTED.join((*found, "")).encode())
         start = end
-    held = np.zeros(len(texts) + 1, dtype=np.int64)
-    held[rows + 1] = np.concatenate(counts)
-    return np.concatenate(sizes), np.cumsum(held)
-
-
-def _cut_together(texts: list[str]) -> tuple[Ints, Ints] | None:
-    """(characters of each word, words of each text), cut in one call: a line feed parts what jieba looks at together.
-
-    None where one did not, such as behind a carriage return.
-    """
-    import rjieba
-
-    cut = rjieba.cut("\n".join(texts))
-    sizes = np.fromiter(map(len, cut), np.int64, len(cut))
-    begins = np.cumsum(sizes) - sizes
-    feeds = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)) + 1)[:-1] - 1
-    at = np.searchsorted(begins, feeds)
-    if len(feeds) and (at[-1] >= len(sizes) or (begins[at] != feeds).any() or (sizes[at] != 1).any()):
-        return None
-    bounds = np.concatenate(([-1], at, [len(sizes)]))
-    return np.delete(sizes, at), np.diff(bounds) - 1
-
-
-def _cut_alone(texts: list[str]) -> tuple[Ints, Ints]:
-    import rjieba
-
-    cut = [rjieba.cut(text) for text in texts]
-    counts = np.fromiter(map(len, cut), np.int64, len(cut))
-    return np.fromiter(map(len, chain.from_iterable(cut)), np.int64, int(counts.sum())), counts
+    return np.frombuffer(b"".join(pieces), np.uint8)
 
 
 @compiled
 def _found(
-    data: Bytes, starts: Ints, chinese: Mask, sizes: Ints, held: Ints, table: npt.NDArray[np.uint8]
+    data: Bytes, starts: Ints, chinese: Mask, cut: Bytes, table: npt.NDArray[np.uint8]
 ) -> tuple[Ints, Ints, Ints]:
     texts = len(starts) - 1
     most = starts[texts] - starts[0]
     begins = np.empty(most, np.int64)
     ends = np.empty(most, np.int64)
     firsts = np.zeros(texts + 1, np.int64)
-    count = 0
+    count = place = 0
     for text in range(texts):
         at, last = starts[text], starts[text + 1]
         if chinese[text]:
-            for word in range(held[text], held[text + 1]):
+            while at <= last:  # the line feed behind it too, which may be one word with a carriage return
                 begin = at
                 blank = True
-                for _ in range(sizes[word]):
-                    blank = blank and table[code_point(data, at)] == BLANK
-                    at += size_of(data[at])
+                while cut[place] != PARTS:
+                    size = size_of(cut[place])
+                    blank = blank and table[code_point(cut, place)] == BLANK
+                    place += size
+                    at += size
+                place += 1
                 if not blank:
                     begins[count], ends[count] = begin, at
                     count += 1
