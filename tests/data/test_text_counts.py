@@ -85,3 +85,13 @@ def test_counts_are_those_of_the_plainest_code() -> None:
             assert counts.values[row, at] == value, (text, at)
         known = {"的"} if found.chinese[row] else {"is", "the"}
         assert counts.values[row, of.STOP_WORDS] == len(known & set(tokens)), text
+
+
+def test_tables_hold_any_number_of_words() -> None:
+    """One less than a power of two was once too many for them."""
+    for power in range(3, 16):
+        for count in (2**power - 2, 2**power - 1, 2**power):
+            column = pa.array([" ".join(f"word{at}" for at in range(count))], pa.large_string())
+            counts = text_counts(column, words(column), (frozenset(), frozenset()), (0, 0))
+            assert counts[of.ALL_WORDS].tolist() == [count]
+            assert counts[of.REPEATED_5].tolist() == [0]

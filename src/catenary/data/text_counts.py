@@ -187,7 +187,7 @@ def _counts(
             feeds += data[at] == 0x0A
         most = max(most, firsts[text + 1] - firsts[text], 2 * feeds + 4)
     room = 64
-    while room < 2 * most + 2:
+    while room < 2 * most + 3:  # what `_count_repeats` takes of a text with so many words
         room *= 2
     keys = np.zeros(room, np.uint64)
     marks = np.zeros(room, np.int64)
