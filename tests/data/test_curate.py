@@ -56,14 +56,19 @@ def corpus(folder: Path) -> tuple[Source, Path]:
 
 
 def run(
-    work: Path, source: Source, base: Path, shard_bytes: int = 16 << 10, workers: int = 1
+    work: Path,
+    source: Source,
+    base: Path,
+    shard_bytes: int = 16 << 10,
+    workers: int = 1,
+    steps: list[object] = STEPS,
 ) -> dict[str, str]:
     """Collect and curate in small shards; the digest of every file that came out."""
     collect(
         source, resolve(source, base), "reviews", work / "raw", work / "state-raw", shard_bytes=shard_bytes
     )
     raw = shard_paths(work / "raw", "raw")
-    report = curate_files(raw, STEPS, SPLIT, work / "out", work / "state-out", workers=workers)
+    report = curate_files(raw, steps, SPLIT, work / "out", work / "state-out", workers=workers)
     (work / "out" / "report.json").write_text(json.dumps(report.as_dict()), "utf-8")
     files = sorted((*(work / "raw").iterdir(), *(work / "out").iterdir()))
     return {f"{path.parent.name}/{path.name}": file_sha256(path) for path in files}
@@ -134,6 +139,14 @@ def test_several_workers_make_the_same_bytes(
     monkeypatch.setenv("MEETING", str(tmp_path / "meeting"))
     assert run(tmp_path / "several", source, base, workers=workers) == one
     assert len(list((tmp_path / "meeting").iterdir())) >= 2
+
+
+def test_threads_make_the_same_bytes(tmp_path: Path) -> None:
+    """As several workers are where there is little to do, by steps of which none is the user's own."""
+    source, base = corpus(tmp_path / "source")
+    steps = [*STEPS[1:5], {"quality": ["gopher", "repetition"]}, STEPS[5]]
+    one = run(tmp_path / "one", source, base, steps=steps)
+    assert run(tmp_path / "several", source, base, workers=3, steps=steps) == one
 
 
 def test_running_again_does_nothing_new(tmp_path: Path) -> None:

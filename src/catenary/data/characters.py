@@ -28,6 +28,6 @@ def categories() -> npt.NDArray[np.bytes_]:
 
 @cache
 def decompositions() -> dict[int, str]:
-    """What Unicode's data says of those that are made of others; Hangul's syllables, which a rule makes, are not in it."""
+    """What those that are made of others are made of, in Unicode's words; without Hangul's syllables, made by rule."""
     told = enumerate(map(unicodedata.decomposition, characters()))
     return {point: parts for point, parts in told if parts}

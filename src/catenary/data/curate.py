@@ -44,6 +44,7 @@ from catenary.records import Document, document_id, document_schema
 
 NOTES = "notes.json"
 VERSION = 1  # of what `curate_files` writes, beyond the versions of its steps
+THREADS_BYTES = 96 << 20  # of shards, unpacked: less is shared among threads
 SLICE_BYTES = (
     1 << 20
 )  # text that the steps see at a time: their arrays then stay in the cache, a third faster
@@ -129,13 +130,15 @@ def curate_files(
     plan = _plan(shards, passes, split, augment)
     _open_state(state, plan)
     out.mkdir(parents=True, exist_ok=True)
-    rows = [pq.read_metadata(shard).num_rows for shard in shards]
+    footers = [pq.read_metadata(shard) for shard in shards]
+    rows = [footer.num_rows for footer in footers]
     buckets = bucket_count(sum(shard.stat().st_size for shard in shards) * 2)
     progress.begin("Curating", sum(rows) * len(passes), "documents")
 
     total = Tally()
     load = partial(_loaded, [step for own, _ in passes for _, step in own])
-    with processes(1 if ray else min(workers, len(shards))) as others:
+    beside = not augment and _by_threads(footers, passes, helpers or {})
+    with processes(1 if ray else min(workers, len(shards)), beside) as others:
         for number in range(len(passes)):
             todo = [
                 _Pass(passes, number, at, shard, state, split, buckets, helpers or {}, augment)
@@ -196,6 +199,13 @@ class _Pass:
     buckets: int
     helpers: Helpers
     augment: AugmentSettings | None
+
+
+def _by_threads(footers: Sequence[pq.FileMetaData], passes: Sequence[Pass], helpers: Helpers) -> bool:
+    """Whether threads are done sooner than processes, which have to start: little to do, by steps that let them run."""
+    size = sum(one.row_group(at).total_byte_size for one in footers for at in range(one.num_row_groups))
+    kinds = [STEPS[step.name] for own, corpus in passes for _, step in (*own, *([corpus] if corpus else []))]
+    return size < THREADS_BYTES and all(kind.unlocked and kind.helper not in helpers for kind in kinds)
 
 
 def _loaded(steps: Sequence[Step]) -> None:

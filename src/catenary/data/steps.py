@@ -64,27 +64,30 @@ class Kind:
     run: tuple[str, str] | None = None
     corpus: str | None = None  # the module of a step over the whole corpus
     helper: str | None = None  # a function from above that `run` takes as a fourth argument: see `Helpers`
+    unlocked: bool = (
+        False  # it leaves Python's lock alone for most of its time, so that threads run side by side
+    )
 
 
 STEPS: dict[str, Kind] = {
     "extract": Kind(ExtractSettings, 1, ("extract", "extract")),
-    "normalise": Kind(NormaliseSettings, 2, ("normalise", "normalise")),
-    "language": Kind(LanguageSettings, 1, ("language", "language")),
-    "length": Kind(LengthSettings, 1, ("quality", "length")),
-    "quality": Kind(QualitySettings, 1, ("quality", "quality")),
+    "normalise": Kind(NormaliseSettings, 2, ("normalise", "normalise"), unlocked=True),
+    "language": Kind(LanguageSettings, 1, ("language", "language"), unlocked=True),
+    "length": Kind(LengthSettings, 1, ("quality", "length"), unlocked=True),
+    "quality": Kind(QualitySettings, 1, ("quality", "quality"), unlocked=True),
     "score": Kind(ScoreSettings, 1, ("score", "score"), helper="examples"),
     "c4": Kind(C4Settings, 1, ("c4", "c4")),
     "segment": Kind(SegmentSettings, 1, ("segment", "segment")),
-    "redact": Kind(RedactSettings, 1, ("redact", "redact"), helper="tagger"),
+    "redact": Kind(RedactSettings, 1, ("redact", "redact"), helper="tagger", unlocked=True),
     "keywords": Kind(KeywordsSettings, 1, ("keywords", "keywords")),
     "custom": Kind(CustomSettings, 1, ("custom", "custom"), helper="folder"),
     "decontaminate": Kind(DecontaminateSettings, 1, ("decontaminate", "decontaminate"), helper="held_out"),
     "reviewed": Kind(ReviewedSettings, 1, ("reviewed", "reviewed"), helper="reviewed"),
     "labels": Kind(LabelsSettings, 1, corpus="label_check"),
     "boilerplate": Kind(BoilerplateSettings, 1, corpus="boilerplate"),
-    "substrings": Kind(SubstringsSettings, 1, corpus="substrings"),
+    "substrings": Kind(SubstringsSettings, 1, corpus="substrings", unlocked=True),
     "balance": Kind(BalanceSettings, 1, corpus="balance"),
-    "dedup": Kind(DedupSettings, 1, corpus="dedup"),
+    "dedup": Kind(DedupSettings, 1, corpus="dedup", unlocked=True),
 }
 
 

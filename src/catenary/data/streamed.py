@@ -13,12 +13,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from catenary.data.executor import processes
-
-if TYPE_CHECKING:
-    from catenary.data.worker import Worker
+from catenary.data.executor import Other, processes
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -56,14 +53,14 @@ def streamed(
 def _together(
     pieces: Iterator[tuple[C, T | None]],
     work: Callable[[T], R],
-    others: Sequence[Worker],
+    others: Sequence[Other],
     prepare: Callable[[], object] | None,
     stack: ExitStack,
 ) -> Iterator[tuple[C, R | None]]:
     waiting: SimpleQueue[tuple[T, Future[R | None]] | None] = SimpleQueue()
     held: deque[tuple[C, Future[R | None]]] = deque()
 
-    def tend(other: Worker) -> None:
+    def tend(other: Other) -> None:
         if prepare:
             other.prepare(prepare)
         while (taken := waiting.get()) is not None:
