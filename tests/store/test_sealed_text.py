@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from catenary.config import Home
 from catenary.errors import Damaged, Refused
 from catenary.store import Receipt, Store, resealing
 from catenary.store.encryption import make_key
@@ -22,9 +23,9 @@ AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SECRET = "where is my 包裹"
 
 
-def answered(store: Store, number: int) -> Receipt:
+def answered(store: Store, number: int, *, release_number: int = 1) -> Receipt:
     """A receipt with texts, in lists and below other names, with feedback on it and a draft that waits."""
-    release = make(store, 1, kind="release")
+    release = make(store, release_number, kind="release")
     body = {
         "seconds": 0.25,
         "asked": {"messages": [[{"role": "user", "content": f"{SECRET} {number}"}]], "sha256": "ab"},
@@ -81,6 +82,28 @@ def test_texts_are_sealed_with_the_objects_and_opened_with_them(
     store.encrypt("off")
     assert kept(store).count(SECRET) == 4 * len(made)
     readable(store, made)
+
+
+def test_homes_that_share_a_catalog_seal_their_own_answers_alone(
+    store: Store, home: Home, tmp_path: Path
+) -> None:
+    mine = answered(store, 0)
+    assert store.answers_elsewhere() == 0
+    with Store.open(Home(tmp_path / "other", home.catalog_url)) as other:
+        theirs = answered(other, 1, release_number=2)
+        store.encrypt("on")
+        assert kept(store).count(SECRET) == 4
+        assert store.answers_elsewhere() == 1
+        assert (store.receipt(mine.id), other.receipt(theirs.id)) == (mine, theirs)
+        assert [one.body["comment"] for one in other.feedback(receipt_id=theirs.id)] == [SECRET]
+        other.encrypt("on")
+        assert SECRET not in kept(store)
+        store.encrypt("renew")
+        store.encrypt("off")
+        assert kept(store).count(SECRET) == 4
+        assert (store.receipt(mine.id), other.receipt(theirs.id)) == (mine, theirs)
+        with pytest.raises(Damaged):  # the key is not in this home
+            store.receipt(theirs.id)
 
 
 @pytest.mark.parametrize("steps", [1, 3, 5, 7])

@@ -94,14 +94,18 @@ def _change(how: Change, file: Path | None, as_json: bool) -> None:
 def _tell(file: Path | None, as_json: bool) -> None:
     with open_home(file) as store:
         found = store.encryption()
+        elsewhere = store.answers_elsewhere() if found is not None else 0
     if as_json:
-        print_json({"on": False} if found is None else asdict(found))
+        print_json({"on": False} if found is None else {**asdict(found), "answers_elsewhere": elsewhere})
     elif found is None:
         click.echo(say("The objects here are not encrypted."))
     else:
         click.echo(say("New objects are encrypted.") if found.on else say("New objects are not encrypted."))
         text = "{encrypted} files are encrypted, {older} under an older data key, {plain} not."
         click.echo(say(text, **asdict(found)))
+        if elsewhere:
+            text = "{n} answers are of releases that do not lie in this home; their texts stay as they are."
+            click.echo(say(text, n=elsewhere))
         if found.older or (found.plain if found.on else found.encrypted):
             click.echo(say("Next:"))
             click.echo(f"  catenary encrypt {'on' if found.on else 'off'}")

@@ -42,7 +42,7 @@ from catenary.store.object_files import Encryption
 from catenary.store.objects import Artifact, Workspace
 from catenary.store.receipts import Feedback, Receipt, Usage
 from catenary.store.releases import GateResult, ReleaseState, SignOffRow, State
-from catenary.store.resealing import reseal
+from catenary.store.resealing import answers_elsewhere, reseal
 from catenary.store.runs import Metric, Outcome, RunRow
 from catenary.store.sealed_text import of_home
 from catenary.store.verify import verify
@@ -245,8 +245,13 @@ class Store:
             new_key,
             progress,
             here=self._here,
-            texts=partial(reseal, self.engine),
+            texts=partial(reseal, self.engine, self.home.path),
         )
+
+    def answers_elsewhere(self) -> int:
+        """How many answers in this catalog are another home's: `encrypt` leaves their texts as they are."""
+        with self.reading() as connection:
+            return answers_elsewhere(connection, self.home.path)
 
     def require_alone(self) -> None:
         """Raises Refused while another process has this home open."""
