@@ -42,6 +42,7 @@ from catenary.records import document_schema
 VERSION = 1
 SHARD_ROWS = 65_536
 SHARD_BYTES = 16 << 20  # of text
+INDEX_ROW_BYTES = 256  # of a document in `documents.parquet` before compression: more than tiny files hold
 QUARANTINE_FILE = "quarantine.jsonl"
 FIRST_QUARANTINED = 20  # that the report shows; the file has them all
 
@@ -85,10 +86,12 @@ def collect(
     the same arguments goes on from there, to the same bytes. Of documents whose ids are `erased` only that is told.
     Raises InvalidInput when not one document could be read.
     """
+    buckets = bucket_count(max(sum(file.bytes for file in files), len(files) * INDEX_ROW_BYTES))
     plan = digest(
         [
             "collect",
             VERSION,
+            buckets,
             name,
             source.model_dump(mode="json"),
             licence_of(source),
@@ -99,7 +102,6 @@ def collect(
     )
     done = _open_state(state, plan)
     out.mkdir(parents=True, exist_ok=True)
-    buckets = bucket_count(sum(file.bytes for file in files))
     progress.begin("Collecting", sum(file.bytes for file in files), "bytes")
     progress.advance(sum(file.bytes for file in files[: done["file"]]))
 

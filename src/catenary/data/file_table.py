@@ -56,30 +56,42 @@ def write_files(files: Sequence[SourceFile], sha_of: ShaOf, path: Path) -> dict[
 def add_records(table: Path, index: Path, out: Path) -> None:
     """Write the table of files anew with how many documents each gave, its parts' (`a.zip!/b.txt`) included."""
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     from catenary.data.shards import ParquetSink
 
-    counts = _documents_by_file(index)
+    records = _records(table, index)
     schema = _schema().append(pa.field("records", pa.int64()))
+    start = 0
     with pq.ParquetFile(table) as files, ParquetSink(out, schema) as sink:
         for batch in files.iter_batches(ROWS):
-            at = pc.index_in(batch.column("name"), value_set=counts.column("file"))
-            records = pc.fill_null(counts.column("count").take(at), 0)
-            sink.write(pa.Table.from_batches([batch]).append_column(schema.field("records"), records))
+            of_batch = records.slice(start, batch.num_rows)
+            sink.write(pa.Table.from_batches([batch]).append_column(schema.field("records"), of_batch))
+            start += batch.num_rows
 
 
-def _documents_by_file(index: Path) -> pa.Table:
+def _records(table: Path, index: Path) -> pa.ChunkedArray:
+    """How many documents in `index` each file of `table` gave, in its order."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    by_file = _documents_by_file(index)
+    names = pq.read_table(table, columns=["name"], use_threads=False).column("name")
+    at = pc.index_in(names, value_set=by_file.field("values"))
+    return pc.fill_null(by_file.field("counts").take(at), 0)
+
+
+def _documents_by_file(index: Path) -> pa.StructArray:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    file = pq.read_table(index, columns=["file"]).column("file").cast(pa.string())
-    outer = pc.replace_substring_regex(file, "(?s)!/.*", "")
-    found = pa.table({"file": outer, "count": pa.repeat(1, len(outer))})
-    counts = found.group_by("file").aggregate([("count", "sum")])
-    return counts.rename_columns({"count_sum": "count"}).combine_chunks()
+    with pq.ParquetFile(index) as documents:
+        files = [
+            pc.replace_substring_regex(batch.column("file").cast(pa.string()), "(?s)!/.*", "")
+            for batch in documents.iter_batches(columns=["file"], use_threads=False)
+        ]
+    return pc.value_counts(pa.chunked_array(files, pa.string()))
 
 
 def _facts(files: Sequence[SourceFile], sha_of: ShaOf) -> Iterator[Fact]:
