@@ -44,7 +44,7 @@ from catenary.records import Document, document_id, document_schema
 
 NOTES = "notes.json"
 VERSION = 1  # of what `curate_files` writes, beyond the versions of its steps
-THREADS_BYTES = 96 << 20  # of shards, unpacked: less is shared among threads
+THREADS_BYTES = 96 << 20  # of shards, unpacked: less is shared among threads, however many
 SLICE_BYTES = (
     1 << 20
 )  # text that the steps see at a time: their arrays then stay in the cache, a third faster
@@ -137,7 +137,7 @@ def curate_files(
 
     total = Tally()
     load = partial(_loaded, [step for own, _ in passes for _, step in own])
-    beside = not augment and _by_threads(footers, passes, helpers or {})
+    beside = not augment and _by_threads(workers, footers, passes, helpers or {})
     with processes(1 if ray else min(workers, len(shards)), beside) as others:
         for number in range(len(passes)):
             todo = [
@@ -201,11 +201,17 @@ class _Pass:
     augment: AugmentSettings | None
 
 
-def _by_threads(footers: Sequence[pq.FileMetaData], passes: Sequence[Pass], helpers: Helpers) -> bool:
-    """Whether threads are done sooner than processes, which have to start: little to do, by steps that let them run."""
+def _by_threads(
+    workers: int, footers: Sequence[pq.FileMetaData], passes: Sequence[Pass], helpers: Helpers
+) -> bool:
+    """Whether threads are done sooner than processes, which have to start and share no cache.
+
+    Two are, of steps that leave Python's lock alone; more would wait for it in turn, which only little to do excuses.
+    """
     size = sum(one.row_group(at).total_byte_size for one in footers for at in range(one.num_row_groups))
     kinds = [STEPS[step.name] for own, corpus in passes for _, step in (*own, *([corpus] if corpus else []))]
-    return size < THREADS_BYTES and all(kind.unlocked and kind.helper not in helpers for kind in kinds)
+    unlocked = all(kind.unlocked and kind.helper not in helpers for kind in kinds)
+    return unlocked and (workers == 2 or size < THREADS_BYTES)
 
 
 def _loaded(steps: Sequence[Step]) -> None:

@@ -6,8 +6,8 @@
 Each piece of work writes its own folder and returns something small, so that results are the same for any number of
 workers and come in the order of the items. This process is one of the workers. The others (`worker.py`) take more than
 a second of a processor to start; until they have, they take nothing, and this one works on: so several are not slower
-than one, however little there is to do. What is little and leaves Python's lock alone is shared among threads instead,
-which are there at once and need no memory of their own. `ray_executor.py` is the cluster's side.
+than one, however little there is to do. Work that leaves Python's lock alone may be shared among threads instead, which
+are there at once and need no memory of their own. `ray_executor.py` is the cluster's side.
 """
 
 from __future__ import annotations
