@@ -162,10 +162,12 @@ class _Tracer:
 
     def _like(self, body: Mapping[str, Any], release: Artifact) -> list[Node]:
         """Training documents like the question: a match of words, not the cause of the answer."""
+        texts = [text["text"] for text in body.get("texts", []) if text.get("text")]
+        if not texts:
+            return []
         datasets = [
             self.store.get(row.id) for row in self.store.ancestors(release.id) if row.kind == "dataset"
         ]
-        texts = [text["text"] for text in body.get("texts", []) if text.get("text")]
         found = [
             Node(
                 "document",
