@@ -45,7 +45,17 @@ def of_home(engine: Engine, home: Path) -> Engine:
 def sealed(connection: Connection, about: str, value: Any) -> Any:
     """A JSON value as it is kept in what is said of the receipt `about`. None stays None."""
     home = connection.get_execution_options().get(_HOME)
-    if value is None or home is None or not encrypts(home):
+    return value if home is None else sealed_in(home, about, value)
+
+
+def opened(connection: Connection, about: str, value: Any) -> Any:
+    """What was kept. Raises Damaged for another value than was written, Refused without its key."""
+    return opened_in(connection.get_execution_options()[_HOME], about, value) if is_sealed(value) else value
+
+
+def sealed_in(home: Path, about: str, value: Any) -> Any:
+    """The same by the keys of `home`."""
+    if value is None or not encrypts(home):
         return value
     key_id, key = keyring(home).active
     nonce = secrets.token_bytes(_NONCE_BYTES)
@@ -53,13 +63,13 @@ def sealed(connection: Connection, about: str, value: Any) -> Any:
     return {SEALED: base64.b64encode(key_id + nonce + hidden).decode()}
 
 
-def opened(connection: Connection, about: str, value: Any) -> Any:
-    """What was kept. Raises Damaged for another value than was written, Refused without its key."""
-    if not _is_sealed(value):
+def opened_in(home: Path, about: str, value: Any) -> Any:
+    """The same by the keys of `home`."""
+    if not is_sealed(value):
         return value
     from cryptography.exceptions import InvalidTag
 
-    keys = keyring(connection.get_execution_options()[_HOME]).keys
+    keys = keyring(home).keys
     try:
         data = base64.b64decode(value[SEALED], validate=True)
         key_id, nonce = data[:KEY_ID_BYTES], data[KEY_ID_BYTES:][:_NONCE_BYTES]
@@ -76,7 +86,7 @@ def opened(connection: Connection, about: str, value: Any) -> Any:
 def resealed(connection: Connection, about: str, value: Any) -> Any:
     """What was kept, as it is to be kept now: under the newest key, or plain; the same value where it is so already."""
     home = connection.get_execution_options()[_HOME]
-    if encrypts(home) and _is_sealed(value):
+    if encrypts(home) and is_sealed(value):
         with suppress(ValueError, TypeError):
             if base64.b64decode(value[SEALED])[:KEY_ID_BYTES] == keyring(home).active[0]:
                 return value
@@ -92,7 +102,8 @@ def each_text(body: Any, change: Callable[[Any], Any]) -> Any:
     return [each_text(one, change) for one in body] if isinstance(body, list) else body
 
 
-def _is_sealed(value: Any) -> bool:
+def is_sealed(value: Any) -> bool:
+    """Whether a kept value is sealed."""
     return isinstance(value, Mapping) and set(value) == {SEALED}
 
 

@@ -38,6 +38,7 @@ from catenary.store.erasures import Erasure
 from catenary.store.gc import Garbage, gc
 from catenary.store.held import Held
 from catenary.store.lineage import Lineage
+from catenary.store.logs import reseal_logs
 from catenary.store.object_files import Encryption
 from catenary.store.objects import Artifact, Workspace
 from catenary.store.receipts import Feedback, Receipt, Usage
@@ -245,8 +246,12 @@ class Store:
             new_key,
             progress,
             here=self._here,
-            texts=partial(reseal, self.engine, self.home.path),
+            texts=self._reseal,
         )
+
+    def _reseal(self) -> None:
+        reseal(self.engine, self.home.path)
+        reseal_logs(self.home.path)
 
     def answers_elsewhere(self) -> int:
         """How many answers in this catalog are another home's: `encrypt` leaves their texts as they are."""
