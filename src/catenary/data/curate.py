@@ -311,6 +311,7 @@ def _write(
                 repeats.append(wanted.filter(pc.is_in(wanted.column("id"), read.combine_chunks())))
             for name, sink in sinks.items():
                 sink.write(table.filter(pc.equal(table.column("split"), name)))
+            del table  # before the next is read
         for sink in sinks.values():
             sink.end()
     for sink in sinks.values():

@@ -39,14 +39,18 @@ def write_buckets(table: pa.Table, path: Path, buckets: int) -> None:
 
 
 def merged(parts: Sequence[Path], buckets: int) -> Iterator[pa.Table]:
-    """The rows of all parts sorted by id, a bucket at a time."""
-    for bucket in range(buckets):
-        tables = []
-        for part in parts:
-            with pa.ipc.open_file(part) as file:
-                tables.append(pa.Table.from_batches([file.get_batch(bucket)]))
-        if tables:
-            yield pa.concat_tables(tables).sort_by("id")
+    """The rows of all parts sorted by id, a bucket at a time. Let go of one before the next is asked for."""
+    if parts:
+        for bucket in range(buckets):
+            yield _bucket(parts, bucket)
+
+
+def _bucket(parts: Sequence[Path], bucket: int) -> pa.Table:
+    tables = []
+    for part in parts:
+        with pa.ipc.open_file(part) as file:
+            tables.append(pa.Table.from_batches([file.get_batch(bucket)]))
+    return pa.concat_tables(tables).sort_by("id")
 
 
 class _Ids(Sequence[str]):
