@@ -208,7 +208,13 @@ def open_served(
     if chosen == "auto" and found == "generate" and settings.model is not None:
         chosen = "openvino"  # what is not released may be converted; a release is served as it was signed
     task = "generate" if found == "translate" else found
-    command = command_for(behind.artifact.path, task, engine=chosen, threads=settings.threads)
+    command = command_for(
+        behind.artifact.path,
+        task,
+        engine=chosen,
+        threads=settings.threads,
+        pieces_per_second=settings.pieces_per_second,
+    )
     engines = [LocalEngine(command, name=f"{name}/{at}") for at in range(settings.replicas)]
     if launch:
         for engine in engines:

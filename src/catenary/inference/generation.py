@@ -197,6 +197,21 @@ class Completion:
         return self.choices[0].text
 
 
+def joined(pieces: Sequence[Piece]) -> Piece:
+    """Pieces of one answer that came one after the other, as one."""
+    if len(pieces) == 1:
+        return pieces[0]
+    last = pieces[-1]
+    return Piece(
+        last.choice,
+        "".join(piece.text for piece in pieces),
+        tuple(id for piece in pieces for id in piece.ids),
+        tuple(one for piece in pieces for one in piece.logprobs),
+        last.finish_reason,
+        last.stopped_by,
+    )
+
+
 def gathered(pieces: Sequence[Piece], usage: Usage) -> Completion:
     """A stream's pieces as whole answers."""
     choices = []

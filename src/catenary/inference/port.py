@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from catenary.errors import Interrupted, InvalidInput
 
@@ -131,6 +131,14 @@ class Generator(Protocol):
 
     def close(self) -> None:
         """End its threads and give its memory back."""
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A generator that writes many answers side by side, and can tell several tokens of one at a time."""
+
+    def pace(self, pieces_per_second: float) -> None:
+        """Tell poured streams at most so many pieces a second, all together (see `pace.py`); inf: each token."""
 
 
 def ranked(labels: Sequence[str], probabilities: Sequence[float]) -> dict[str, float]:

@@ -6,7 +6,8 @@ The life of a request, in six steps:
 2. It waits in line until so many blocks are free; then they are its own until it ends: no answer is ever thrown out.
 3. How its prompt begins is looked up among the blocks that are kept; the rest is read in chunks, beside the others'
    next tokens, so that a long prompt does not hold up those who are writing.
-4. Each step gives logits and `Writing` chooses; when all have chosen, each piece goes to its request.
+4. Each step gives logits and `Writing` chooses; when all have chosen, each piece goes to its request, or waits there
+   for the next where many are written (`pace.py`).
 5. Greedy answers may guess the next tokens from what was said before (`guess.py`) and have them checked in one step.
 6. Its blocks are given back in the step in which it ends or is cancelled.
 
@@ -15,6 +16,7 @@ The life of a request, in six steps:
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,8 +29,9 @@ from numpy.typing import NDArray
 
 from catenary.errors import Damaged, InvalidInput, Refused
 from catenary.inference.blocks import BlockPool
-from catenary.inference.generation import Piece
+from catenary.inference.generation import Piece, joined
 from catenary.inference.guess import PATIENCE, PAUSE, guess
+from catenary.inference.pace import Pace
 from catenary.inference.writing import Writing, next_pieces
 
 
@@ -73,14 +76,28 @@ class Pieces:
     def __init__(self) -> None:
         self._waiting: SimpleQueue[Piece | BaseException] = SimpleQueue()
         self._hand_on: Callable[[Piece | BaseException], None] | None = None
+        self._held: list[Piece] = []
+        self._began = False
         self._lock = Lock()
 
-    def put(self, piece: Piece | BaseException) -> None:
+    def put(self, piece: Piece | BaseException, *, due: bool = True) -> None:
+        """Tell `piece`. One that is not `due` is handed on with the next, unless it is the first or the last."""
         with self._lock:
             if self._hand_on is None:
                 self._waiting.put(piece)
-            else:
+            elif isinstance(piece, BaseException):
+                self._hand_on_held()
                 self._hand_on(piece)
+            else:
+                self._held.append(piece)
+                if due or not self._began or piece.finish_reason is not None:
+                    self._hand_on_held()
+
+    def _hand_on_held(self) -> None:
+        if self._held:
+            assert self._hand_on is not None
+            self._hand_on(joined(self._held))
+            self._held, self._began = [], True
 
     def get(self, timeout: float | None = None) -> Piece | BaseException:
         """The next; waits for it."""
@@ -128,6 +145,7 @@ class Scheduler:
 
     def __init__(self, model: PagedModel, limits: Limits | None = None) -> None:
         self._model, self.limits = model, limits or Limits()
+        self.pace = Pace()
         self._pool = BlockPool(model.blocks, model.block_tokens)
         self._reserved = 0
         self._waiting: deque[Job] = deque()
@@ -233,8 +251,9 @@ class Scheduler:
             told += [(job, piece) for piece in self._taken(job, rows)]
             self._keep(job)
         # Together, for whoever hears one wakes up and takes the interpreter from the choosing.
+        due = self.pace.due(len(self._running), time.monotonic())
         for job, piece in told:
-            job.pieces.put(piece)
+            job.pieces.put(piece, due=due)
         for job in [job for job in self._running if job.writing.finish_reason is not None]:
             self._running.remove(job)
             self._give_back(job)

@@ -35,9 +35,22 @@ class EngineFault(Exception):
     """A fault in the engine's work: the log holds what it was, the client is told none of it."""
 
 
-def command_for(folder: Path, task: str, *, engine: str = "auto", threads: int | None = None) -> list[str]:
+def command_for(
+    folder: Path,
+    task: str,
+    *,
+    engine: str = "auto",
+    threads: int | None = None,
+    pieces_per_second: float | None = None,
+) -> list[str]:
     """What starts the process of the model in `folder`; `task` is load's, or tag."""
-    spec = {"folder": str(folder), "task": task, "engine": engine, "threads": threads}
+    spec = {
+        "folder": str(folder),
+        "task": task,
+        "engine": engine,
+        "threads": threads,
+        "pieces_per_second": pieces_per_second,
+    }
     return [sys.executable, "-m", "catenary.inference.process", json.dumps(spec)]
 
 

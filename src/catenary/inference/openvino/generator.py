@@ -12,6 +12,7 @@ from catenary.inference.constrain import Constrainer, Matcher
 from catenary.inference.constraint import Constraint
 from catenary.inference.generation import Completion, GenerationSettings, Piece, Prompt, Usage, gathered
 from catenary.inference.generator_folder import GeneratorFolder
+from catenary.inference.pace import Pace
 from catenary.inference.port import Stop, never
 from catenary.inference.rows import RowsModel
 from catenary.inference.rows_generator import RowsGenerator
@@ -73,6 +74,10 @@ class PagedGenerator:
         """See `Generator.stream`."""
         writings = self._writings(self.folder.read(prompt), settings or GenerationSettings(), 0)
         return JobStream(self._scheduler, self._scheduler.submit(writings))
+
+    def pace(self, pieces_per_second: float) -> None:
+        """See `Paced.pace`."""
+        self._scheduler.pace = Pace(pieces_per_second)
 
     def close(self) -> None:
         """See `Generator.close`."""

@@ -21,13 +21,14 @@ from typing import IO, Any
 
 from catenary.errors import CatenaryError, Interrupted
 from catenary.inference.generation import Piece, gathered
-from catenary.inference.port import Classifier, Embedder, Generator
+from catenary.inference.port import Classifier, Embedder, Generator, Paced
 from catenary.inference.process import wire
 from catenary.inference.process.settings import choice_json, piece_json, refusal, settings_of
 
 Tell = Callable[[str, Any], None]
 Work = Callable[[Mapping[str, Any], Tell, "Cancel"], Any]
 WRITERS = 160  # requests in hand at once; the gateway's queue is smaller
+PIECES_PER_SECOND = 160.0  # of all streams together; ten a second of each where 16 are written
 
 
 class Cancel:
@@ -212,6 +213,8 @@ def opened(spec: Mapping[str, Any]) -> tuple[Mapping[str, Work], dict[str, Any],
     threads, engine = spec.get("threads"), spec.get("engine", "auto")
     if task == "generate":
         generator = load(folder, "generate", engine=engine, threads=threads)
+        if isinstance(generator, Paced):
+            generator.pace(spec.get("pieces_per_second") or PIECES_PER_SECOND)
         at = generator.folder
         facts = {
             "max_tokens": at.max_tokens,
