@@ -36,7 +36,8 @@ from catenary.serve.load_test import Load, LoadFigures, press, summed
 
 CLIENTS = 16
 ROUNDS = 5
-RATE, REQUESTS = 20.0, 400
+RATE, REQUESTS = 10.0, 120
+OVERHEAD_ROUNDS = 3
 
 CHAIN: dict[str, Any] = {
     "schema": 1,
@@ -178,7 +179,7 @@ def overhead(folder: Path, python: str | None) -> None:
             sides["litellm"] = stack.enter_context(litellm(python, folder / "litellm", direct))
         for stream in (True, False):
             told: dict[str, list[LoadFigures]] = {name: [] for name in sides}
-            for number in range(ROUNDS + 1):  # the first warms up
+            for number in range(OVERHEAD_ROUNDS + 1):  # the first warms up
                 for name, url in sides.items():
                     count = REQUESTS if number else 40
                     load = Load(url, "any", requests=count, at_once=64, rate=RATE, new=16, stream=stream)
