@@ -36,7 +36,11 @@ def test_a_pruned_model_is_smaller_and_loads_again(family: str, how: Pruning, tm
     models.save(made.model, tmp_path)
     again = models.load(tmp_path)
     ids_BT = torch.tensor([ROWS[0]])
-    assert torch.equal(again(ids_BT).logits, made.model(ids_BT).logits)
+    mine, theirs = made.model.state_dict(), again.state_dict()
+    assert mine.keys() == theirs.keys()
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+    # Mapped from a file, weights begin elsewhere in a cache line, and some processors then add up in another order.
+    torch.testing.assert_close(again(ids_BT).logits, made.model(ids_BT).logits, atol=1e-6, rtol=1e-5)
     assert len(made.layers) == 3 - how.layers
     assert made.neurons_per_layer == round(64 * (1 - how.neurons))
     assert all(len(heads) == 4 * (1 - how.heads) for heads in made.heads)
