@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from catenary.serve.child import EARLY
-from catenary.serve.engine import Delta, WriteJob
-from catenary.serve.local_engine import LocalEngine
+from catenary.serve.engine import Delta, Spent, WriteJob
+from catenary.serve.local_engine import LocalEngine, command_for
+from tests.inference.writers import write_writer
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,3 +87,46 @@ def test_many_answers_at_once_come_each_to_its_own_reader(engine: LocalEngine) -
         return list(told)
 
     assert asyncio.run(use()) == [f"{number}" + 19 * "word " for number in range(20)]
+
+
+@pytest.mark.parametrize("logprobs", [None, 2])
+def test_several_tokens_in_an_event_are_the_same_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logprobs: int | None
+) -> None:
+    monkeypatch.setenv("CATENARY_CACHE", str(tmp_path / "cache"))
+    write_writer(tmp_path / "writer")
+    settings = {"max_tokens": 60, "min_tokens": 60, "logprobs": logprobs}
+    jobs = [WriteJob(prompts=(prompt,), settings=settings, stream=True) for prompt in ("a", "春江", "花月 b")]
+
+    async def told(pieces_per_second: float) -> list[list[Delta | Spent]]:
+        command = command_for(
+            tmp_path / "writer",
+            "generate",
+            engine="openvino",
+            threads=1,
+            pieces_per_second=pieces_per_second,
+        )
+        engine = LocalEngine(command)
+        await engine.start()
+        await ready(engine)
+
+        async def one(job: WriteJob) -> list[Delta | Spent]:
+            return [piece async for piece in engine.write(job)]
+
+        answers = await asyncio.gather(*map(one, jobs))
+        await engine.close()
+        return answers
+
+    each, together = asyncio.run(told(1e9)), asyncio.run(told(0.001))
+    for alone, joined in zip(each, together, strict=True):
+        assert spoken(alone) == spoken(joined)
+        assert [piece for piece in alone if isinstance(piece, Spent)][-1] == joined[-1]
+    assert sum(map(len, together)) < sum(map(len, each))
+
+
+def spoken(told: list[Delta | Spent]) -> tuple[str, int, list[object], str | None]:
+    """Text, tokens, logprobs and how it ended."""
+    deltas = [piece for piece in told if isinstance(piece, Delta)]
+    logprobs = [one for piece in deltas for one in piece.logprobs]
+    text = "".join(piece.text for piece in deltas)
+    return text, sum(piece.tokens for piece in deltas), logprobs, deltas[-1].finish_reason
