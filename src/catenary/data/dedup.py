@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -60,9 +61,24 @@ class Sketch:
     sets: Sets  # of each text, when near duplicates are sought
     bands: npt.NDArray[np.uint64]  # (bands, texts)
 
+    @property
+    def starts(self) -> Ints:
+        """Where the shingle set of each text begins, and the last one ends: (texts + 1,)."""
+        return self.sets.starts
+
+    def band(self, number: int) -> npt.NDArray[np.uint64]:
+        """The key of each text in this band."""
+        keys: npt.NDArray[np.uint64] = self.bands[number]
+        return keys
+
+    def gather(self, texts: Ints, places: Ints, out: npt.NDArray[np.uint32]) -> None:
+        """Write the shingle set of each of `texts` into `out`, from its place on."""
+        sizes = self.starts[texts + 1] - self.starts[texts]
+        out[_ranges(places, sizes)] = self.sets.values[_ranges(self.starts[texts], sizes)]
+
 
 class Stored:
-    """A sketch on disk: its arrays are mapped, so that a corpus of sketches is not in memory."""
+    """A sketch on disk: what is asked for is read and let go of, so that a corpus of sketches is not in memory."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -82,14 +98,25 @@ class Stored:
         texts: Ints = self._load("texts")
         return texts
 
-    @cached_property  # these two are asked for again and again; the files' pages are not ours to hold
-    def sets(self) -> Sets:
-        return Sets(self._load("shingles"), self._load("starts"))
+    @cached_property  # eight bytes a text, which every comparison asks for
+    def starts(self) -> Ints:
+        return np.array(self._load("starts"))
 
-    @cached_property
-    def bands(self) -> npt.NDArray[np.uint64]:
-        bands: npt.NDArray[np.uint64] = self._load("bands")
-        return bands
+    def band(self, number: int) -> npt.NDArray[np.uint64]:
+        return np.array(self._load("bands")[number])
+
+    def gather(self, texts: Ints, places: Ints, out: npt.NDArray[np.uint32]) -> None:
+        # Read and not mapped: sets that are compared lie everywhere, and every page of a map that was touched stays.
+        with (self.folder / "shingles.npy").open("rb", buffering=0) as file:
+            first = file.seek(0, os.SEEK_END) - int(self.starts[-1]) * out.itemsize
+            into = out.view(np.uint8)
+            begins, ends = (
+                (self.starts[texts] * out.itemsize).tolist(),
+                (self.starts[texts + 1] * out.itemsize).tolist(),
+            )
+            for place, begin, end in zip((places * out.itemsize).tolist(), begins, ends, strict=True):
+                file.seek(first + begin)
+                file.readinto(into[place : place + end - begin].data)
 
     @property
     def ids(self) -> pa.StringArray:
@@ -316,21 +343,17 @@ def _exact_originals(hashes: npt.NDArray[np.uint64], labels: Ints, rank: Ints) -
 
 def _near_originals(sketches: Sequence[Sketch | Stored], members: Ints, near: float) -> Ints:
     """For each of `members` (documents in the order of ids) the place in it of the near one that stays, or -1."""
-    text_first = np.concatenate(([0], np.cumsum([len(one.sets.starts) - 1 for one in sketches]))).astype(
-        np.int64
-    )
+    text_first = np.concatenate(([0], np.cumsum([len(one.starts) - 1 for one in sketches]))).astype(np.int64)
     text_of = np.concatenate(
         [
             np.zeros(0, dtype=np.int64),
             *(one.texts + start for one, start in zip(sketches, text_first, strict=False)),
         ]
     )[members]
-    sizes = np.concatenate([np.zeros(0, dtype=np.int64), *(np.diff(one.sets.starts) for one in sketches)])[
-        text_of
-    ]
+    sizes = np.concatenate([np.zeros(0, dtype=np.int64), *(np.diff(one.starts) for one in sketches)])[text_of]
     edges = np.zeros(0, dtype=np.uint64)  # pairs that are near: earlier << 32 | later
     for band in range(bands_for(near)[0]):
-        keys = np.concatenate([np.zeros(0, dtype=np.uint64), *(one.bands[band] for one in sketches)])[text_of]
+        keys = np.concatenate([np.zeros(0, dtype=np.uint64), *(one.band(band) for one in sketches)])[text_of]
         keys[sizes == 0] = np.arange(np.count_nonzero(sizes == 0))  # texts of white space are near to nothing
         for pairs in _pairs(keys):
             alike = sizes[pairs].min(axis=1) >= near * sizes[pairs].max(axis=1)
@@ -406,10 +429,7 @@ def _gather(
     gathered = np.empty(int(sizes.sum()), dtype=np.uint32)
     for at in np.flatnonzero(np.bincount(owner, minlength=len(sketches))).tolist():
         mine = np.flatnonzero(owner == at)
-        sets = sketches[at].sets
-        gathered[_ranges(places[mine], sizes[mine])] = sets.values[
-            _ranges(sets.starts[texts[mine] - first[at]], sizes[mine])
-        ]
+        sketches[at].gather(texts[mine] - first[at], places[mine], gathered)
     return gathered
 
 
