@@ -3,7 +3,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -11,8 +13,9 @@ from hypothesis import strategies as st
 
 from catenary.data import iter_split, read_split
 from catenary.data.merge import bucket_count, merged, write_buckets
-from catenary.data.shards import ParquetSink, SplitSink, committed, shard_paths, text_schema
+from catenary.data.shards import ROW_GROUP_ROWS, ParquetSink, SplitSink, committed, shard_paths, text_schema
 from catenary.errors import NotFound
+from catenary.records import document_schema
 
 
 def table(texts: list[str]) -> pa.Table:
@@ -49,6 +52,37 @@ def test_shards_hold_every_row_once_in_order_however_they_are_written(
             assert sum(len(text.encode()) for text in held) <= shard_bytes or len(held) == 1
         written.append([path.read_bytes() for path in shard_paths(folder, "train")])
     assert written[0] == written[1]
+
+
+def test_row_groups_have_the_same_bytes_in_whatever_pieces_rows_come(tmp_path: Path) -> None:
+    count = ROW_GROUP_ROWS + 3000
+    numbers = np.arange(count)
+    strings = {name: pa.array(numbers % 7, pa.int64()).cast(pa.string()) for name in document_schema().names}
+    ids = pa.array(numbers).cast(pa.string())
+    columns = strings | {
+        "id": ids,
+        "text": pc.binary_repeat(ids, pa.array(numbers % 9)).cast(pa.large_string()),
+        "file": pc.utf8_slice_codeunits(ids, 0, 3),
+        "offset": pa.array(numbers),
+        "label": pc.if_else(pa.array(numbers % 3 == 0), strings["label"], None),
+        "meta": pa.array(
+            [[("a", str(n))] * (n % 3) for n in range(count)], pa.map_(pa.string(), pa.string())
+        ),
+        "annotations": pc.if_else(pa.array(numbers % 5 == 0), ids, None).cast(pa.large_string()),
+    }
+    whole = pa.table(columns).cast(document_schema())
+    sizes = [[count], [1, 1023, 700, 5000, ROW_GROUP_ROWS, count], [3000] * 30]
+    written = []
+    for at, pieces in enumerate(sizes):
+        with ParquetSink(tmp_path / f"{at}.parquet", document_schema()) as sink:
+            start = 0
+            for size in pieces:
+                sink.write(whole.slice(start, size))
+                start += size
+        written.append((tmp_path / f"{at}.parquet").read_bytes())
+    assert written[0] == written[1] == written[2]
+    assert pq.read_table(tmp_path / "1.parquet").equals(whole)
+    assert pq.read_metadata(tmp_path / "1.parquet").row_group(0).num_rows == ROW_GROUP_ROWS
 
 
 def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path) -> None:

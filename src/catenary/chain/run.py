@@ -26,7 +26,7 @@ from catenary.chain.run_log import RunLog
 from catenary.chain.spec import Chain
 from catenary.chain.stage import Work
 from catenary.errors import CatenaryError, Interrupted
-from catenary.memory import peak_bytes
+from catenary.memory import peak_bytes, release_unused
 from catenary.messages import say
 from catenary.progress import Progress
 from catenary.store import Artifact, GateResult, Metric, Store
@@ -183,6 +183,7 @@ def _make(step: Planned, plan: Plan, store: Store, watcher: Watcher) -> Outcome:
         progress.end("done")
         log.end("done", seconds)
         told.unlink(missing_ok=True)
+        release_unused()
         store.end_run(run_id, "done", seconds=seconds, peak_memory_bytes=peak_bytes())
     _finish(step, plan, store, artifact)
     watcher.ended(step, artifact, seconds)

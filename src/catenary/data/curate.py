@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 from catenary.data.augment import variants
 from catenary.data.batches import batch_of, documents_of, kept_rows, with_dropped
 from catenary.data.executor import over, processes
-from catenary.data.merge import bucket_count, merged, write_buckets
+from catenary.data.merge import READ, WRITTEN, bucket_count, merged, write_buckets
 from catenary.data.repeats import repeats_of, write_repeats
 from catenary.data.report import CurationReport, Tally
 from catenary.data.shards import INDEX_FILE, ParquetSink, SplitSink, committed, index_schema
@@ -39,6 +39,7 @@ from catenary.data.step_settings import AugmentSettings
 from catenary.data.steps import STEPS, Helpers, Step, parse_steps
 from catenary.digest import digest, text_sha256
 from catenary.errors import CatenaryError, InvalidInput
+from catenary.memory import release_unused
 from catenary.progress import SILENT, Progress
 from catenary.records import Document, document_id, document_schema
 
@@ -147,6 +148,7 @@ def curate_files(
             for at, _ in enumerate(over(todo, _done, others, ray, state, load)):
                 total.add(_read_tally(_folder(state, number, at)))
                 progress.advance(rows[at])
+            release_unused()  # what the threads of this pass held
             _resolve(passes[number], number, len(shards), state, total)
 
     with ThreadPoolExecutor(workers) as threads:
@@ -224,53 +226,71 @@ def _done(one: _Pass) -> None:
     folder = _folder(one.state, one.number, one.at)
     if folder.exists():
         return
-    own, corpus = one.passes[one.number]
     last = one.number == len(one.passes) - 1
     tally = Tally()
-    done: list[pa.RecordBatch] = []
-    for batch in _incoming(one, tally):
-        for name, step in own:
-            batch = _stepped(batch, name, step, tally, one.helpers)
-        if last:
-            _goes_out(batch, tally)
-        done.append(_without_lost_texts(batch))
-    table = pa.Table.from_batches(done, document_schema())
     with committed(folder) as part:
         if last:
-            table = table.append_column("split", _splits(table, one.split, tally))
-            if one.augment:
-                table = _augmented(table, one.augment, one.helpers, tally)
-            write_buckets(table, part / "rows.arrow", one.buckets)
+            write_buckets(_finished(one, tally), part / "rows.arrow", one.buckets)
         else:
-            assert corpus is not None
-            with pa.ipc.new_file(
-                part / "rows.arrow", table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
-            ) as file:
-                file.write_table(table)
-            corpus[1].corpus.look(done, corpus[1].options, part)
+            _look(one, tally, part)
         (part / "tally.json").write_text(json.dumps(tally.as_dict()), "utf-8")
+    release_unused()
+
+
+def _look(one: _Pass, tally: Tally, part: Path) -> None:
+    """Write the rows after this pass's own steps, and what the step over the corpus wants to know of them."""
+    corpus = one.passes[one.number][1]
+    assert corpus is not None
+    done = list(_through(one, tally))
+    with pa.ipc.new_file(part / "rows.arrow", document_schema(), options=WRITTEN) as file:
+        for batch in done:
+            file.write_batch(batch)
+    corpus[1].corpus.look(done, corpus[1].options, part)
+
+
+def _finished(one: _Pass, tally: Tally) -> pa.Table:
+    """The rows after the last pass, each with its split."""
+    table = pa.Table.from_batches(_through(one, tally, _goes_out), document_schema())
+    table = table.append_column("split", _splits(table, one.split, tally))
+    return _augmented(table, one.augment, one.helpers, tally) if one.augment else table
+
+
+def _through(
+    one: _Pass, tally: Tally, count: Callable[[pa.RecordBatch, Tally], None] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The slices of a shard after the pass's own steps."""
+    for batch in _incoming(one, tally):
+        for name, step in one.passes[one.number][0]:
+            batch = _stepped(batch, name, step, tally, one.helpers)
+        if count:
+            count(batch, tally)
+        yield _without_lost_texts(batch)
 
 
 def _incoming(one: _Pass, tally: Tally) -> Iterator[pa.RecordBatch]:
     """The slices of a shard as they come to a pass."""
     if one.number == 0:
-        table = pq.read_table(one.shard, schema=document_schema())
-        for batch in slices(table):
+        for batch in slices(pq.read_table(one.shard, schema=document_schema(), use_threads=False)):
             _came_in(batch, tally)
             yield batch
-        return
+    else:
+        yield from slices(_after_corpus(one, tally))
+
+
+def _after_corpus(one: _Pass, tally: Tally) -> pa.Table:
+    """The shard as the last pass left it, with what was decided over the corpus written into it."""
     corpus = one.passes[one.number - 1][1]
     assert corpus is not None
     name, step = corpus
-    with pa.ipc.open_file(_folder(one.state, one.number - 1, one.at) / "rows.arrow") as file:
-        table = file.read_all()
-    before = table.combine_chunks().to_batches()
+    rows = _folder(one.state, one.number - 1, one.at) / "rows.arrow"
+    with pa.ipc.open_file(rows, options=READ) as file:
+        before = file.read_all().combine_chunks().to_batches()
     if not before:
-        return
+        return document_schema().empty_table()
     notes = tally.notes.setdefault(name, Counter())
     after = step.corpus.act(before[0], step.options, _resolved(one.state, one.number - 1), one.at, notes)
     tally.took(name, before[0], after)
-    yield from slices(pa.Table.from_batches([_without_lost_texts(after)]))
+    return pa.Table.from_batches([_without_lost_texts(after)])
 
 
 def _resolve(one: Pass, number: int, shards: int, state: Path, total: Tally) -> None:
@@ -302,22 +322,22 @@ def _write(
     parts = [_folder(state, number, at) / "rows.arrow" for at in range(shards)]
     sinks = {name: SplitSink(out, name, threads=threads) for name in _split_names(split)}
     wanted = _wanted_repeats(state, number)
-    repeats = []
+    trained = []
     with ParquetSink(out / INDEX_FILE, index_schema()) as index:
         for table in merged(parts, buckets):
             index.write(table)
-            if wanted.num_rows:
-                read = table.filter(pc.equal(table.column("split"), "train")).column("id")
-                repeats.append(wanted.filter(pc.is_in(wanted.column("id"), read.combine_chunks())))
             for name, sink in sinks.items():
-                sink.write(table.filter(pc.equal(table.column("split"), name)))
-            del table  # before the next is read
+                of_split = table.filter(pc.equal(table.column("split"), name))
+                sink.write(of_split)
+                if wanted.num_rows and name == "train":
+                    trained.append(of_split.column("id"))
         for sink in sinks.values():
             sink.end()
     for sink in sinks.values():
         sink.close()
-    if repeats:
-        write_repeats(out, pa.concat_tables(repeats))
+    if trained:
+        ids = pa.chunked_array([chunk for column in trained for chunk in column.chunks], pa.string())
+        write_repeats(out, wanted.filter(pc.is_in(wanted.column("id"), ids.combine_chunks())))
 
 
 def _wanted_repeats(state: Path, passes: int) -> pa.Table:

@@ -25,11 +25,13 @@ import pyarrow.parquet as pq
 
 from catenary.data.batches import Pieces
 from catenary.errors import NotFound
+from catenary.memory import release_unused
 from catenary.records import document_schema
 
 ROW_GROUP_ROWS = 65_536
+PAGE_ROWS = 1024  # pages begin at multiples of so many rows in a chunk: the writer's default
 SHARD_TEXT_BYTES = 64 << 20
-SHARDS_ENDING = 2  # of a split at a time: their texts are in memory
+SHARDS_ENDING = 1  # of a split beside the one that fills: its texts are in memory
 INDEX_FILE = "documents.parquet"
 REPEATED = ["label", "source", "file", "licence", "consent", "dropped", "split"]  # columns worth a dictionary
 
@@ -73,24 +75,48 @@ class ParquetSink:
             use_dictionary=[name for name in REPEATED if name in schema.names],
             write_statistics=True,
         )
-        self._held = Pieces()
-        self._rows = 0
+        self._came = Pieces()  # fewer rows than a page begins at
+        self._came_rows = 0
+        self._group: list[pa.Table] = []  # the row group that fills
+        self._group_rows = 0
 
     def write(self, table: pa.Table) -> None:
         """Append rows; they are cut into row groups of the same size however they come."""
-        self._held.add(table.select(self.schema.names).cast(self.schema))
-        self._rows += table.num_rows
-        while self._rows >= ROW_GROUP_ROWS:
-            whole = self._held.taken().combine_chunks()  # pages follow chunks otherwise
-            self._writer.write_table(whole.slice(0, ROW_GROUP_ROWS), row_group_size=ROW_GROUP_ROWS)
-            self._held.add(whole.slice(ROW_GROUP_ROWS))
-            self._rows -= ROW_GROUP_ROWS
+        self._came.add(table.select(self.schema.names).cast(self.schema))
+        self._came_rows += table.num_rows
+        if self._came_rows < PAGE_ROWS:
+            return
+        came = self._came.taken()
+        while came.num_rows >= PAGE_ROWS:
+            fitting = min(ROW_GROUP_ROWS - self._group_rows, came.num_rows // PAGE_ROWS * PAGE_ROWS)
+            self._take_up(came.slice(0, fitting))
+            came = came.slice(fitting)
+            if self._group_rows == ROW_GROUP_ROWS:
+                self._write_group()
+        self._came.add(came)
+        self._came_rows = came.num_rows
+
+    def _take_up(self, rows: pa.Table) -> None:
+        self._group.append(rows.combine_chunks())
+        self._group_rows += rows.num_rows
+
+    def _write_group(self) -> None:
+        """Write what fills a row group. Its texts are not copied into one: they are most of the memory."""
+        table = pa.concat_tables(self._group)
+        self._group, self._group_rows = [], 0
+        for at, field in enumerate(self.schema):
+            if field.name in REPEATED or field.type.num_fields:  # whose pages follow chunks
+                table = table.set_column(at, field, table.column(at).combine_chunks())
+        self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
 
     def close(self) -> None:
         """Write what is held, make it durable, give the file its name."""
-        if self._rows:
-            self._writer.write_table(self._held.taken().combine_chunks(), row_group_size=ROW_GROUP_ROWS)
+        if self._came_rows:
+            self._take_up(self._came.taken())
+        if self._group_rows:
+            self._write_group()
         self._writer.close()
+        release_unused()
         _sync(self._part)
         os.replace(self._part, self.path)  # noqa: PTH105 - the same call, and it says what it does
         _sync(self.path.parent)
