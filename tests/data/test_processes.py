@@ -20,7 +20,7 @@ import pytest
 from catenary.data import Source, collect, resolve
 from catenary.data.processes import Ended, read_in_processes
 from catenary.data.read import read_file
-from catenary.data.sources import SourceFile
+from catenary.data.source_files import SourceFile
 from tests.data.formats.test_documents import PAGE, pdf, zipped
 from tests.data.formats.test_hostile import nest
 

@@ -8,7 +8,8 @@ from .read import read
 from .redact import redacted
 from .report import CurationReport
 from .shards import iter_split, read_index, read_split
-from .sources import Source, SourceFile, licence_of, resolve, version_of
+from .source_files import SourceFile
+from .sources import Source, licence_of, resolve, version_of
 from .split import SplitSettings, split_of
 from .step_settings import NormaliseSettings
 from .steps import STEPS, Step, parse_steps

@@ -33,7 +33,8 @@ from catenary.data.shards import (
     shard_path,
     write_atomically,
 )
-from catenary.data.sources import Source, SourceFile, licence_of
+from catenary.data.source_files import SourceFile
+from catenary.data.sources import Source, licence_of
 from catenary.digest import digest
 from catenary.errors import InvalidInput
 from catenary.progress import SILENT, Progress
@@ -86,7 +87,8 @@ def collect(
     the same arguments goes on from there, to the same bytes. Of documents whose ids are `erased` only that is told.
     Raises InvalidInput when not one document could be read.
     """
-    buckets = bucket_count(max(sum(file.bytes for file in files), len(files) * INDEX_ROW_BYTES))
+    size = sum(file.bytes for file in files)
+    buckets = bucket_count(max(size, len(files) * INDEX_ROW_BYTES))
     plan = digest(
         [
             "collect",
@@ -102,7 +104,7 @@ def collect(
     )
     done = _open_state(state, plan)
     out.mkdir(parents=True, exist_ok=True)
-    progress.begin("Collecting", sum(file.bytes for file in files), "bytes")
+    progress.begin("Collecting", size, "bytes")
     progress.advance(sum(file.bytes for file in files[: done["file"]]))
 
     notes = _Notes()
@@ -146,7 +148,7 @@ def collect(
     return CollectReport(
         documents=done["documents"],
         files=len(files),
-        bytes=sum(file.bytes for file in files),
+        bytes=size,
         shards=done["shards"],
         dropped=dropped,
         labels=dict(sorted(done["labels"].items())),

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catenary.data.sources import SourceFile
+from catenary.data.source_files import SourceFile
 
 if TYPE_CHECKING:
     import pyarrow as pa

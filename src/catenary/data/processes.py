@@ -30,7 +30,8 @@ import pyarrow as pa
 from catenary.data.formats import by_suffix, find
 from catenary.data.read import read_file
 from catenary.data.reader_process import BATCH, END, FRAME, OUT_OF_MEMORY, PULSE, Pulse
-from catenary.data.sources import Source, SourceFile
+from catenary.data.source_files import SourceFile
+from catenary.data.sources import Source
 from catenary.errors import CatenaryError, InvalidInput
 from catenary.records import document_schema
 
@@ -101,10 +102,11 @@ def read_in_processes(
 def _tasks(files: Sequence[SourceFile], first: int) -> Iterator[range]:
     start, size = first, 0
     for at in range(first, len(files)):
-        if at > start and (size + files[at].bytes > TASK_BYTES or at - start >= TASK_FILES):
+        more = files[at].bytes
+        if at > start and (size + more > TASK_BYTES or at - start >= TASK_FILES):
             yield range(start, at)
             start, size = at, 0
-        size += files[at].bytes
+        size += more
     if start < len(files):
         yield range(start, len(files))
 

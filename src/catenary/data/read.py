@@ -35,7 +35,8 @@ import pyarrow as pa
 from catenary.data.formats.reading import Reading, quarantined
 from catenary.data.formats.records import BATCH_ROWS, BLOCK_BYTES, Records
 from catenary.data.ids import FileIds
-from catenary.data.sources import Source, SourceFile, licence_of
+from catenary.data.source_files import SourceFile
+from catenary.data.sources import Source, licence_of
 from catenary.records import document_schema
 
 

@@ -58,7 +58,8 @@ def main() -> None:
     _limit_memory(int(sys.argv[2]))
     from catenary.data.formats.reading import Reading
     from catenary.data.read import read_file
-    from catenary.data.sources import Source, SourceFile
+    from catenary.data.source_files import SourceFile
+    from catenary.data.sources import Source
     from catenary.errors import CatenaryError
 
     pulse = Pulse(Path(sys.argv[1]))

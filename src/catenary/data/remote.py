@@ -23,7 +23,8 @@ from urllib.parse import urlsplit
 from catenary.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from catenary.data.sources import Source, SourceFile
+    from catenary.data.source_files import SourceFile
+    from catenary.data.sources import Source
 
 BLOCK_BYTES = 1 << 20
 ROWS = 1000
@@ -38,7 +39,7 @@ def remote_files(source: Source) -> Iterator[SourceFile]:
 
 
 def _files_at(url: str, source: Source) -> Iterator[SourceFile]:
-    from catenary.data.sources import SourceFile
+    from catenary.data.source_files import SourceFile
 
     with _told(url):
         system, path = _fsspec().core.url_to_fs(url)
@@ -127,7 +128,7 @@ def _fsspec() -> Any:
 
 def query_file(source: Source) -> SourceFile:
     """The rows of the source's query as a file of records; they are read once to know what they are now."""
-    from catenary.data.sources import SourceFile
+    from catenary.data.source_files import SourceFile
 
     sha256, size = hashlib.sha256(), 0
     for row in rows(source):

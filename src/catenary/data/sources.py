@@ -19,7 +19,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from importlib import metadata
 from pathlib import Path, PurePosixPath
@@ -32,6 +32,7 @@ from catenary.data.formats.rows import has_documents
 from catenary.data.licences import distribution, package_licence, spdx
 from catenary.data.remote import query_file, remote_files
 from catenary.data.settings import Settings, unknown
+from catenary.data.source_files import Listed, SourceFile
 from catenary.errors import InvalidInput, NotFound, Refused
 
 MAX_DOCUMENT_BYTES = 10_000_000
@@ -161,31 +162,7 @@ class Source(Settings):
         return [one for group in groups for one in ((group,) if isinstance(group, str) else group)]
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A file of a source. `name` is its path below the source's folder, the same on every machine.
-
-    There may be millions: where it stands is two texts, of which `name` is mostly the second, not a Path.
-    """
-
-    folder: str
-    below: str  # the folder
-    name: str
-    label: str | None
-    bytes: int
-    format: str | None  # as the source declares it; None: found in its content and name when it is read
-    refused: str | None = None  # why it must not be read
-    url: str | None = None  # where it is read from when it is not on this machine
-    fingerprint: str | None = None  # what it holds, of a file or of rows that have no SHA-256 on this machine
-    other: Path | None = None  # the file whose lines stand beside its own (`format: moses`)
-
-    @property
-    def path(self) -> Path:
-        """Where it stands on this machine."""
-        return Path(self.folder, self.below)
-
-
-Group = tuple[str | None, str, list[SourceFile]]  # label, what was asked for, the files found
+Group = tuple[str | None, str, Sequence[SourceFile]]  # label, what was asked for, the files found
 
 
 def licence_of(source: Source) -> str:
@@ -221,7 +198,7 @@ def version_of(source: Source) -> str | None:
     return None if source.package is None else distribution(source.package).version
 
 
-def resolve(source: Source, base: Path) -> list[SourceFile]:
+def resolve(source: Source, base: Path) -> Sequence[SourceFile]:
     """The files of a source, in the order of its `files:` and by name within each; nothing is read.
 
     `base` is the folder that a relative `path:` starts from. Raises NotFound when a name matches nothing, and
@@ -239,12 +216,12 @@ def resolve(source: Source, base: Path) -> list[SourceFile]:
                 expected="files in {folder}" if source.files else "a file, a folder or a glob below {folder}",
                 folder=folder if source.files else base,
             )
-    one_walk = isinstance(source.path, str) and source.files is None  # in which no name comes twice
-    found = groups[0][2] if one_walk else _together(groups)
+    one_walk = isinstance(source.path, str) and len(groups) == 1 and groups[0][0] is None
+    found = groups[0][2] if one_walk else _together(groups)  # in one walk no name comes twice
     return _paired(found) if source.format == "moses" else found
 
 
-def _together(groups: Sequence[Group]) -> list[SourceFile]:
+def _together(groups: Sequence[Group]) -> Sequence[SourceFile]:
     found: dict[str, SourceFile] = {}
     for label, _, files in groups:
         for file in files:
@@ -258,10 +235,10 @@ def _together(groups: Sequence[Group]) -> list[SourceFile]:
                     got=f"{other.path}, {file.path}",
                     expected="globs that do not overlap; or two sources",
                 )
-    return list(found.values())
+    return Listed(found.values())
 
 
-def _paired(files: list[SourceFile]) -> list[SourceFile]:
+def _paired(files: Sequence[SourceFile]) -> list[SourceFile]:
     """Files of lines in two languages as pairs, each under the name of the first."""
     sides = {side: [file for file in files if file.label == side] for side in ("source", "target")}
     if len(sides["source"]) + len(sides["target"]) != len(files) or len(sides["source"]) != len(
@@ -326,11 +303,16 @@ def _below(source: Source, roots: list[Path], prefixes: Mapping[Path, str]) -> I
     groups = source.files.items() if isinstance(source.files, dict) else [(None, source.files)]
     for label, patterns in groups:
         for pattern in (patterns,) if isinstance(patterns, str) else patterns:
-            files: list[SourceFile] = []
-            for root in roots:
-                prefix = prefixes.get(root, "")
-                files += [replace(file, name=prefix + file.name) for file in _match(source, root, pattern)]
-            yield label, pattern, files
+            yield label, pattern, Listed(_named(source, roots, prefixes, pattern))
+
+
+def _named(
+    source: Source, roots: Sequence[Path], prefixes: Mapping[Path, str], pattern: str
+) -> Iterator[SourceFile]:
+    for root in roots:
+        prefix = prefixes.get(root)
+        for file in _match(source, root, pattern):
+            yield replace(file, name=prefix + file.name) if prefix else file
 
 
 def _root(base: Path, path: str) -> tuple[Path, str | None]:
@@ -351,7 +333,7 @@ def _declared_name(path: str) -> str:
     return str(PurePosixPath(*(part for part in pure.parts if part != "..")))
 
 
-def _match(source: Source, root: Path, pattern: str) -> list[SourceFile]:
+def _match(source: Source, root: Path, pattern: str) -> Sequence[SourceFile]:
     """The files below `root` that match, by name. Links are looked at, never walked into; dot files are hidden."""
     if not glob.has_magic(pattern):
         file = _file(source, root, PurePosixPath(pattern).as_posix())
@@ -361,7 +343,7 @@ def _match(source: Source, root: Path, pattern: str) -> list[SourceFile]:
     matches = re.compile(_regex(parts)).fullmatch
     names = sorted(name for name in _walk(root, "/".join(fixed)) if matches(name))
     is_inside = cache(partial(_is_inside, str(root.resolve())))
-    return [file for name in names if (file := _file(source, root, name, is_inside)) is not None]
+    return Listed(file for name in names if (file := _file(source, root, name, is_inside)) is not None)
 
 
 def _walk(root: Path, below: str) -> Iterator[str]:

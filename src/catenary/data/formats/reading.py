@@ -22,7 +22,8 @@ from catenary.data.formats.rows import add_row
 from catenary.errors import CatenaryError, InvalidInput
 
 if TYPE_CHECKING:
-    from catenary.data.sources import Source, SourceFile
+    from catenary.data.source_files import SourceFile
+    from catenary.data.sources import Source
 
 MAX_DEPTH = 4  # archives within archives
 MAX_PARTS = 1_000_000  # of one file, all levels together
