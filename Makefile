@@ -75,7 +75,7 @@ bench-inference: setup ## writing beside transformers, llama.cpp and openvino-ge
 	$(PEERS)-inference/bin/python -m pip install --quiet --only-binary :all: 'xllamacpp==2026.10.11549' 'openvino-genai==2026.4.1.0'
 	CATENARY_PEERS=$(abspath $(PEERS))-inference $(BIN)/python -m benchmarks inference answering
 
-bench-serve: setup ## the gateway beside its engine called directly, and what it adds beside LiteLLM (about 10 minutes)
+bench-serve: setup ## the gateway beside its engine called directly, and what it adds beside LiteLLM (about 6 minutes)
 	test -x .peers-litellm/bin/litellm || $(PYTHON) -m venv .peers-litellm
 	.peers-litellm/bin/python -m pip install --quiet --only-binary :all: 'litellm[proxy]==1.83.0'
 	$(BIN)/python -m benchmarks.serving .peers-litellm/bin/python

@@ -40,7 +40,7 @@ class EndpointSettings(Settings):
     """`serve.endpoints.<name>:` which release answers there; or, unreleased, a model or another server.
 
     `pieces_per_second`: what all streams of a model tell together, at most; one of 16 streams tells several tokens at a
-    time, one alone each. 160 where it is left out; 100000 for each token by itself.
+    time, one alone each, up to that rate. 160 where it is left out; 100000 for each token by itself.
     """
 
     release: str | None = None

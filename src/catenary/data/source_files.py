@@ -39,7 +39,7 @@ class SourceFile:
 
 
 class Listed(Sequence[SourceFile]):
-    """Files in a fifth of the memory that so many objects take, where most differ in name and size alone."""
+    """Files in a seventh of the memory that so many objects take, where most differ in name and size alone."""
 
     def __init__(self, files: Iterable[SourceFile]) -> None:
         self._names = bytearray()  # one after the other
