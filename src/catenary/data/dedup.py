@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -107,14 +106,13 @@ class Stored:
 
     def gather(self, texts: Ints, places: Ints, out: npt.NDArray[np.uint32]) -> None:
         # Read and not mapped: sets that are compared lie everywhere, and every page of a map that was touched stays.
+        first = self._load("shingles").offset  # mapped for a moment, which finds a file that was cut
+        begins, ends = self.starts[texts] * out.itemsize, self.starts[texts + 1] * out.itemsize
+        into = out.view(np.uint8)
         with (self.folder / "shingles.npy").open("rb", buffering=0) as file:
-            first = file.seek(0, os.SEEK_END) - int(self.starts[-1]) * out.itemsize
-            into = out.view(np.uint8)
-            begins, ends = (
-                (self.starts[texts] * out.itemsize).tolist(),
-                (self.starts[texts + 1] * out.itemsize).tolist(),
-            )
-            for place, begin, end in zip((places * out.itemsize).tolist(), begins, ends, strict=True):
+            for place, begin, end in zip(
+                (places * out.itemsize).tolist(), begins.tolist(), ends.tolist(), strict=True
+            ):
                 file.seek(first + begin)
                 file.readinto(into[place : place + end - begin].data)
 
